@@ -1,0 +1,192 @@
+/**
+ * The port to a log: an Apache Kafka cluster, or the embedded log (`src/embedded`). Everything above
+ * is the same code for both. The port is byte-level: records go in as slices and come out as Kafka's
+ * record batches v2, so neither direction makes an object per record.
+ *
+ * Errors: `RetriableError` for what may pass, `FencedError` where a newer owner exists, `RecordError`
+ * where one record is at fault (too large), `TaskError` for the rest.
+ */
+import type { RecordSlice } from "../record/record-slice.ts";
+
+export interface TopicPartition {
+  topic: string;
+  partition: number;
+}
+
+export interface PartitionOffset extends TopicPartition {
+  /** The next offset to read. */
+  offset: number;
+}
+
+export interface Kafka {
+  /** Stable for the life of the cluster (or of the embedded log's folder). */
+  readonly clusterId: string;
+  producer(options: ProducerOptions): Producer;
+  /** @throws TaskError `kafka.transactions_unsupported` where the log has none (embedded). */
+  transactionalProducer(options: TransactionalProducerOptions): Promise<TransactionalProducer>;
+  partitionReader(options: PartitionReaderOptions): PartitionReader;
+  sinkConsumer(options: SinkConsumerOptions): SinkConsumer;
+  readonly admin: Admin;
+  /** Ends everything that was made from this port. */
+  close(): Promise<void>;
+}
+
+/** Connector config with the prefix `producer.override.` (and so on) cut off, over the worker's own. */
+export type ClientConfig = Readonly<Record<string, string>>;
+
+export interface ProducerOptions {
+  clientId: string;
+  config?: ClientConfig;
+}
+
+/**
+ * Told once for each record that was given to `send` with it. A receipt belongs to one message of a
+ * plugin; `indexes` are the numbers that `send` was called with.
+ */
+export interface Receipt {
+  /**
+   * The records `indexes[from]` to `indexes[to - 1]` are stored, as durable as the log promises, with
+   * the offsets `baseOffset`, `baseOffset + 1`, … of this partition. The array must not be kept.
+   */
+  stored(indexes: readonly number[], from: number, to: number, at: StoredAt): void;
+  /** The same, but they could not be stored and nothing will be tried any more. */
+  failed(indexes: readonly number[], from: number, to: number, error: Error): void;
+}
+
+export interface StoredAt {
+  readonly topic: string;
+  readonly partition: number;
+  readonly baseOffset: number;
+  /** Of each record where it has none of its own; -1 where records keep theirs. */
+  readonly logAppendTimeMs: number;
+}
+
+export interface Producer {
+  /**
+   * Copies one record into the batch of its partition; the slice may be reused at once. Outcomes come
+   * in order within a partition. Synchronous, so that a message of the plugin costs no promise per
+   * record; the caller asks `room()` before each message.
+   * A topic that does not exist is made by the log when its defaults allow it.
+   * @throws RecordError `record.too_large` at once when the record alone is over the limit; it then
+   *   has no receipt.
+   */
+  send(record: RecordSlice, receipt: Receipt, index: number): void;
+  /** Resolves as soon as the buffer (`buffer.memory`) has room for more. */
+  room(signal?: AbortSignal): Promise<void>;
+  /** Sends what lingers and resolves when everything sent so far has an outcome. */
+  flush(): Promise<void>;
+  /** Flushes for at most `timeoutMs`; what is then left fails. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+export interface TransactionalProducerOptions extends ProducerOptions {
+  transactionalId: string;
+  transactionTimeoutMs: number;
+}
+
+/** Lazily begins a transaction at the first send. */
+export interface TransactionalProducer extends Producer {
+  commit(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+export interface PartitionReaderOptions {
+  clientId: string;
+  readCommitted?: boolean;
+  config?: ClientConfig;
+}
+
+/** Reads partitions it was told to, outside any group. */
+export interface PartitionReader {
+  /** Replaces the assignment; reading starts at the offsets given. */
+  assign(partitions: readonly PartitionOffset[]): void;
+  seek(partition: TopicPartition, offset: number): void;
+  /** What is there, waiting at most `timeoutMs` for something; empty when the signal fires. */
+  poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Record batches v2 of one partition, whole and back to back, as the log holds them, checked and
+ * decompressed. Read them with `RecordCursor` (batch/decode.ts), which skips records below
+ * `firstOffset`.
+ */
+export interface Fetched extends TopicPartition {
+  batches: Uint8Array;
+  firstOffset: number;
+  /** Where to read on: one past the last record, also where that was compacted away. */
+  nextOffset: number;
+  /** Records in `batches` from firstOffset on. */
+  recordCount: number;
+}
+
+export interface SinkConsumerOptions {
+  clientId: string;
+  groupId: string;
+  /** Topic names, or a test that is asked again as topics come and go. */
+  topics: readonly string[] | ((topic: string) => boolean);
+  /** Where a partition without a committed offset begins. */
+  autoOffsetReset: "earliest" | "latest";
+  config?: ClientConfig;
+  listener: RebalanceListener;
+}
+
+/**
+ * Called inside `poll` and `close`, one after the other; the group waits for the promise (at most the
+ * rebalance timeout).
+ */
+export interface RebalanceListener {
+  /** Only what is new, with the committed offset or the one that the reset policy gives. */
+  assigned(partitions: readonly PartitionOffset[]): Promise<void>;
+  /** Still ours: offsets may be committed here, and only here for the last time. */
+  revoked(partitions: readonly TopicPartition[]): Promise<void>;
+  /** No longer ours; nothing can be committed. */
+  lost(partitions: readonly TopicPartition[]): Promise<void>;
+}
+
+export interface SinkConsumer {
+  /** As PartitionReader.poll; rebalances happen inside, and an error of a listener is thrown here. */
+  poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]>;
+  assignment(): readonly TopicPartition[];
+  seek(partition: TopicPartition, offset: number): void;
+  pause(partitions: readonly TopicPartition[]): void;
+  resume(partitions: readonly TopicPartition[]): void;
+  /** Durable when it resolves. */
+  commit(offsets: readonly PartitionOffset[]): Promise<void>;
+  committed(partitions: readonly TopicPartition[]): Promise<readonly (number | null)[]>;
+  /** Revokes what is held (calls the listener), then leaves the group. */
+  close(): Promise<void>;
+}
+
+export interface TopicDescription {
+  name: string;
+  partitionCount: number;
+  config: Readonly<Record<string, string>>;
+}
+
+export interface NewTopic {
+  name: string;
+  /** -1 = the cluster's default. */
+  partitionCount: number;
+  /** -1 = the cluster's default. */
+  replicationFactor: number;
+  config: Readonly<Record<string, string>>;
+}
+
+export interface Admin {
+  listTopics(): Promise<readonly string[]>;
+  /** Undefined for a topic that does not exist. */
+  describeTopic(name: string): Promise<TopicDescription | undefined>;
+  /** Resolves to false when it existed already. */
+  createTopic(topic: NewTopic): Promise<boolean>;
+  deleteTopic(name: string): Promise<void>;
+  /** The next offset that will be written, in the order asked. */
+  endOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]>;
+  groupOffsets(groupId: string): Promise<readonly PartitionOffset[]>;
+  /** Only for groups without members; a null offset removes the entry. */
+  alterGroupOffsets(
+    groupId: string,
+    offsets: readonly (TopicPartition & { offset: number | null })[],
+  ): Promise<void>;
+  deleteGroup(groupId: string): Promise<void>;
+}

@@ -1,0 +1,290 @@
+/**
+ * What the host knows of plugins, in its own types: no generated type, no gRPC and no process leaks
+ * out of `src/plugin`. The rules behind these shapes are in proto/README.md.
+ */
+
+import type { ConfigKey } from "../config/config-def.ts";
+import type { Columns, Definitions, Form } from "../record/columns.ts";
+
+export type PluginKind =
+  | "source"
+  | "sink"
+  | "transformation"
+  | "predicate"
+  | "converter"
+  | "header_converter";
+
+/** One class that a plugin offers, as its manifest describes it. */
+export interface PluginClass {
+  readonly className: string;
+  readonly kind: PluginKind;
+  readonly version: string;
+  readonly config: readonly ConfigKey[];
+  /** The class name that task configs and metrics show. */
+  readonly taskClass: string;
+  readonly aliases: readonly string[];
+  readonly documentationUrl: string;
+  /** The plugin checks configs itself, beyond what `config` says; asked in a process of its own. */
+  readonly validates: boolean;
+  readonly plugin: PluginManifest;
+}
+
+/** A plugin folder: what to run and which classes it has. */
+export interface PluginManifest {
+  readonly name: string;
+  readonly version: string;
+  /** The folder with plugin.json. */
+  readonly directory: string;
+  /** Program and arguments; a relative program is looked up in the folder. */
+  readonly command: readonly string[];
+  readonly classes: readonly PluginClass[];
+}
+
+/** A folder or file on `plugin.path` that cannot be used, and why. */
+export interface UnusablePlugin {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Which classes exist, by every name that Connect accepts for them. */
+export interface PluginCatalog {
+  /** Sinks, sources, transformations, predicates, converters, header converters; by name within. */
+  readonly classes: readonly PluginClass[];
+  readonly unusable: readonly UnusablePlugin[];
+  /**
+   * By full class name or alias (simple name; simple name without its kind suffix; the manifest's
+   * aliases). An alias that several classes share finds nothing. Undefined when there is none.
+   */
+  find(name: string, kinds?: readonly PluginKind[]): PluginClass | undefined;
+}
+
+export type FailureCode =
+  | "invalid_config"
+  | "auth"
+  | "unavailable"
+  | "rate_limited"
+  | "data"
+  | "internal"
+  | "fenced"
+  | "cancelled"
+  | "unsupported";
+
+export type FailureClass = "transient" | "configuration" | "data" | "fatal";
+
+/** What went wrong in a plugin, in its own words. */
+export interface Failure {
+  readonly code: FailureCode;
+  readonly class: FailureClass;
+  readonly text: string;
+  readonly hint: string;
+  readonly exceptionClass: string;
+  readonly stack: string;
+  readonly causes: readonly { exceptionClass: string; text: string }[];
+}
+
+/** What became of `count` records after one another. */
+export type Run =
+  | { count: number; outcome: "stored" | "filtered" | "aborted" }
+  | { count: number; outcome: "failed"; stage: string; failure: Failure };
+
+export type ConnectorConfig = Readonly<Record<string, string>>;
+
+/** How a plugin process ended, in words that a status can show. */
+export interface ExitReason {
+  /** For example `plugin process 4711 (file) was killed by SIGKILL`. */
+  readonly text: string;
+  /** It was asked to end. */
+  readonly expected: boolean;
+  /** The last lines it wrote to stderr, oldest first. */
+  readonly lastStderr: readonly string[];
+}
+
+export interface TaskStart {
+  readonly connector: string;
+  readonly task: number;
+  readonly className: string;
+  readonly taskClass: string;
+  readonly taskConfig: ConnectorConfig;
+  readonly connectorConfig: ConnectorConfig;
+  readonly offsetFlushIntervalMs: number;
+  readonly startMsMax: number;
+}
+
+/** What a plugin may ask the host while a request of its own is open. */
+export interface PluginCalls {
+  /** Offset texts in the order asked; null where nothing is committed. */
+  readOffsets(
+    connector: string,
+    partitions: readonly string[],
+  ): Promise<readonly (string | null)[]>;
+  /** The Connector instance wants its task configs to be made again. */
+  requestTaskReconfiguration(connector: string): void;
+  /** The Connector instance says that it has failed. */
+  raiseError(connector: string, failure: Failure): void;
+}
+
+/** One running plugin process. Every method rejects with TaskError when the process is gone. */
+export interface PluginProcess {
+  readonly pid: number;
+  readonly plugin: PluginManifest;
+  /** Resolves when the process has ended, for whatever reason; never rejects. */
+  readonly exited: Promise<ExitReason>;
+  startConnector(connector: string, className: string, config: ConnectorConfig): Promise<void>;
+  stopConnector(connector: string): Promise<void>;
+  /** @throws TaskError with the plugin's stack as trace. */
+  taskConfigs(
+    connector: string,
+    tasksMax: number,
+    previous: readonly ConnectorConfig[],
+  ): Promise<{ taskClass: string; configs: readonly ConnectorConfig[] }>;
+  validate(className: string, config: ConnectorConfig): Promise<ValidationAnswer>;
+  /** Resolves when the task's stream is open and the user's start has returned. */
+  startSourceTask(start: TaskStart, signal: AbortSignal): Promise<SourceStream>;
+  startSinkTask(start: TaskStart, signal: AbortSignal): Promise<SinkStream>;
+}
+
+/** What a plugin's own validation says; keys it does not name keep the host's answer. */
+export interface ValidationAnswer {
+  readonly values: readonly {
+    name: string;
+    value: string | null;
+    errors: readonly string[];
+    recommendedValues: readonly string[];
+    visible: boolean;
+  }[];
+}
+
+/** Hands out processes: who shares one is a setting (`plugin.process.per`). */
+export interface PluginProcesses {
+  /**
+   * A running process for this connector (task undefined = its Connector instance) or a new one.
+   * @throws TaskError with the phase that failed and the last stderr lines.
+   */
+  acquire(use: ProcessUse, signal: AbortSignal): Promise<ProcessLease>;
+  /** A process of its own that runs no tasks, for validation. */
+  validate(
+    plugin: PluginClass,
+    config: ConnectorConfig,
+    signal: AbortSignal,
+  ): Promise<ValidationAnswer>;
+  /** Ends every process: Shutdown, stdin closed, SIGTERM, SIGKILL to the group. */
+  close(): Promise<void>;
+}
+
+export interface ProcessUse {
+  readonly plugin: PluginManifest;
+  readonly connector: string;
+  readonly task?: number;
+}
+
+export interface ProcessLease {
+  readonly process: PluginProcess;
+  /** The last one to release a process ends it. */
+  release(): Promise<void>;
+  /**
+   * Something in it did not stop by its deadline: it gets no new work and is killed; `release` as
+   * well.
+   */
+  condemn(reason: string): Promise<void>;
+}
+
+/** The host's end of a source task's stream, after Started. */
+export interface SourceStream {
+  /** The next message in stream order; undefined when the stream has ended without Stopped. */
+  next(): Promise<SourceEvent | undefined>;
+  /** Gives the plugin room: exactly what a batch cost, once. */
+  credit(records: number, bytes: number): void;
+  /** Cumulative and in order. */
+  acked(through: number, runs: readonly Run[]): void;
+  committed(offsets: readonly SourceOffset[]): void;
+  pause(): void;
+  resume(): void;
+  drain(): void;
+  /**
+   * Sends Stop and resolves with what Stopped said. Rejects with TaskError when the stream ends
+   * without it or `timeoutMs` pass.
+   */
+  stop(timeoutMs: number): Promise<Failure | undefined>;
+  /** Why the stream ended, once it has: the process's exit in words, or a protocol error. */
+  readonly ended: Promise<string>;
+}
+
+/** JSON texts; a null offset removes the entry. */
+export interface SourceOffset {
+  readonly partition: string;
+  readonly offset: string | null;
+}
+
+export type SourceEvent =
+  | {
+      at: "records";
+      batchSeq: number;
+      columns: Columns;
+      definitions: Definitions;
+      /** "last": columns hold one offset per source partition instead of one per record. */
+      offsetMode: "per-record" | "last";
+      pollEnd: boolean;
+      /** What credit() has to give back, with max(1, count) records. */
+      sizeBytes: number;
+    }
+  | { at: "checkpoint"; partition: string; offset: string | null }
+  | { at: "drained" }
+  | { at: "failed"; failure: Failure };
+
+export interface SinkPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface SinkOffset extends SinkPartition {
+  readonly offset: number;
+}
+
+/** The host's end of a sink task's stream, after Started. */
+export interface SinkStream {
+  /** The id of a topic, form or header name on this stream; defines it when it is new. */
+  topicId(topic: string): number;
+  formId(form: Form): number;
+  nameId(name: string): number;
+  /** What the ids above refer to is forgotten; call it when an id passes `idMax`. */
+  forget(): void;
+  open(partitions: readonly SinkOffset[]): Promise<Failure | undefined>;
+  close(
+    partitions: readonly SinkPartition[],
+    reason: "revoked" | "lost",
+  ): Promise<Failure | undefined>;
+  rewound(offsets: readonly SinkOffset[]): void;
+  /** Resolves once both credits are above zero. */
+  room(signal?: AbortSignal): Promise<void>;
+  /** Sends at once; call `room` before. Results come in order. */
+  put(columns: Columns, epoch: number): Promise<PutResult>;
+  flush(offsets: readonly SinkOffset[]): Promise<FlushResult>;
+  /** What the plugin said of its own accord, oldest first. */
+  nextEvent(): Promise<SinkEvent | undefined>;
+  tryEvent(): SinkEvent | undefined;
+  errantReceipt(reportId: number, failure: Failure | undefined): void;
+  stop(timeoutMs: number): Promise<Failure | undefined>;
+  readonly ended: Promise<string>;
+}
+
+/** Ids are 1 to this. */
+export type IdMax = 65_535;
+
+export type PutResult =
+  | { at: "ok" }
+  | { at: "runs"; runs: readonly Run[] }
+  | { at: "retry"; retryAfterMs: number; failure: Failure; epoch: number }
+  | { at: "discarded"; epoch: number }
+  | { at: "failed"; failure: Failure };
+
+export type FlushResult =
+  | { at: "safe"; offsets: readonly SinkOffset[]; epoch: number }
+  | { at: "failed"; failure: Failure; epoch: number };
+
+export type SinkEvent =
+  | { at: "request-commit" }
+  | { at: "rewind"; offsets: readonly SinkOffset[]; epoch: number }
+  | { at: "pause"; partitions: readonly SinkPartition[]; epoch: number }
+  | { at: "resume"; partitions: readonly SinkPartition[] }
+  | { at: "errant"; reportId: number; original: SinkOffset | null; stage: string; failure: Failure }
+  | { at: "failed"; failure: Failure };

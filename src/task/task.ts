@@ -1,0 +1,93 @@
+/**
+ * A task's record path: plugin, transform, convert, Kafka, and the acknowledgements back. A task is a
+ * shard: one function builds it from plain data (`TaskSpec`) and the parts it needs from outside
+ * (`TaskParts`), it owns its stream, its Kafka clients and its buffers, and it talks to the rest by
+ * messages only.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Converter, HeaderConverter } from "../convert/converter.ts";
+import type { Kafka } from "../kafka/kafka.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { ConnectorConfig, ProcessLease, SourceOffset } from "../plugin/plugin.ts";
+import type { TaskId } from "../state/id.ts";
+import type { TargetState, TaskState } from "../state/status.ts";
+
+/** Plain data: could be posted to another thread. */
+export interface TaskSpec {
+  readonly id: TaskId;
+  readonly kind: "source" | "sink";
+  readonly className: string;
+  readonly taskClass: string;
+  readonly version: string;
+  /** As submitted, placeholders resolved. */
+  readonly connectorConfig: ConnectorConfig;
+  readonly taskConfig: ConnectorConfig;
+  readonly limits: TaskLimits;
+}
+
+export interface TaskLimits {
+  readonly offsetFlushIntervalMs: number;
+  readonly offsetFlushTimeoutMs: number;
+  readonly startMsMax: number;
+  readonly stopMsMax: number;
+  /** What the plugin may have in flight to the host, and the host to the plugin. */
+  readonly windowRecords: number;
+  readonly windowBytes: number;
+  readonly messageBytesMax: number;
+}
+
+/** What a task needs from outside; each a neighbour that a test replaces by an object literal. */
+export interface TaskParts {
+  readonly kafka: Kafka;
+  readonly offsets: SourceOffsetStore;
+  readonly keyConverter: Converter;
+  readonly valueConverter: Converter;
+  readonly headerConverter: HeaderConverter;
+  readonly acquireProcess: (signal: AbortSignal) => Promise<ProcessLease>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly meter: TaskMeter;
+  /** A topic this task wrote to or read from, told the first time. */
+  readonly onTopic: (topic: string) => void;
+}
+
+/** Committed source offsets of one connector, by source partition text. */
+export interface SourceOffsetStore {
+  read(connector: string, partitions: readonly string[]): Promise<readonly (string | null)[]>;
+  /** Durable when it resolves (I1 is the caller's). */
+  write(connector: string, offsets: readonly SourceOffset[]): Promise<void>;
+}
+
+/** Counts under Connect's metric names; plain fields, so that counting costs nothing. */
+export interface TaskMeter {
+  sourceRecordPollTotal: number;
+  sourceRecordWriteTotal: number;
+  sinkRecordReadTotal: number;
+  sinkRecordSendTotal: number;
+  totalRecordFailures: number;
+  totalRecordErrors: number;
+  totalRecordsSkipped: number;
+  offsetCommitCompletionTotal: number;
+  offsetCommitSkipTotal: number;
+}
+
+export interface Task {
+  readonly id: TaskId;
+  /** Resolves when it was asked to stop and has; rejects when it failed. Its owner decides. */
+  run(signal: AbortSignal): Promise<void>;
+  /** STARTED or PAUSED; takes effect while running. */
+  setTarget(target: TargetState): void;
+  readonly meter: TaskMeter;
+  /** The plugin process that runs it now. */
+  readonly pid: number | undefined;
+}
+
+/** Told by the task as it changes; never FAILED or UNASSIGNED, which are its owner's words. */
+export type OnTaskState = (state: Extract<TaskState, "RUNNING" | "PAUSED">) => void;
+
+export type CreateTask = (
+  spec: TaskSpec,
+  parts: TaskParts,
+  target: TargetState,
+  onState: OnTaskState,
+) => Task;
