@@ -1,0 +1,47 @@
+/**
+ * A Python environment with the pinned packages of the plain-Python fixture, made once under `.tools`.
+ */
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = join(root, ".tools", "python");
+const requirements = join(root, "test", "fixtures", "python", "requirements.txt");
+const runFile = promisify(execFile);
+
+export interface PythonEnvironment {
+  /** The interpreter that finds the packages. */
+  python: string;
+  /** What this machine lacks to have one; then `python` does not work. */
+  missing: string | undefined;
+}
+
+/** Makes the environment when it is missing or its list of packages has changed. */
+export async function pythonEnvironment(): Promise<PythonEnvironment> {
+  const python = join(folder, "bin", "python");
+  const stampFile = join(folder, "installed");
+  const wanted = readFileSync(requirements, "utf8");
+  if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted) {
+    return { python, missing: undefined };
+  }
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(root, ".tools"), { recursive: true });
+  try {
+    await runFile("python3", ["-m", "venv", folder], { timeout: 60_000 });
+  } catch {
+    return { python, missing: "needs python3 with its venv module" };
+  }
+  try {
+    const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    await runFile(python, [...install, "--only-binary", ":all:", "-r", requirements], {
+      timeout: 180_000,
+    });
+  } catch {
+    return { python, missing: "pip could not install the packages of the Python fixture" };
+  }
+  writeFileSync(stampFile, wanted);
+  return { python, missing: undefined };
+}

@@ -1,0 +1,232 @@
+/**
+ * `npm test`: every suite in order, a line each. A static check counts as one test; a suite that needs
+ * something this machine lacks counts as one skipped and says what. Arguments choose suites by name;
+ * any other argument keeps only the test files whose path contains it.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, sep } from "node:path";
+import { run } from "node:test";
+import { fileURLToPath } from "node:url";
+import { pythonEnvironment } from "./harness/python.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const bin = (name: string) => join(root, "node_modules", ".bin", name);
+
+interface Result {
+  passed: number;
+  failed: number;
+  /** Why, for each test or suite that was not run. */
+  skipped: string[];
+  /** What went wrong, in full. */
+  output: string;
+}
+
+interface Suite {
+  name: string;
+  run: () => Promise<Result>;
+}
+
+/** Longer than any test file may take; a hung one is ended and counted as failed. */
+const fileMsMax = 240_000;
+
+const suites: Suite[] = [
+  check("format and lint", () => command(bin("biome"), ["check", "--error-on-warnings", "."])),
+  check("proto lint", () => command(bin("buf"), ["lint"])),
+  check("generated code", generatedUnchanged),
+  check("build", () => command(process.execPath, [join(root, "src", "checkout.mjs"), "build"])),
+  check("types", () => command(bin("tsc"), ["-p", "tsconfig.json"])),
+  tests("unit", ["src", "sdk", "plugins"], 2),
+  tests("end to end", ["test"], 2),
+  tests("python", ["test/python"], 1, async () => (await pythonEnvironment()).missing),
+];
+
+await main();
+
+async function main(): Promise<void> {
+  const words = process.argv.slice(2);
+  const named = suites.filter((suite) => words.includes(suite.name));
+  const chosen = named.length > 0 ? named : suites;
+  let passed = 0;
+  let failed = 0;
+  let skipped = 0;
+  for (const suite of chosen) {
+    const begun = performance.now();
+    const result = await suite.run();
+    passed += result.passed;
+    failed += result.failed;
+    skipped += result.skipped.length;
+    process.stdout.write(`${line(suite.name, result, performance.now() - begun)}\n`);
+    for (const reason of result.skipped) process.stdout.write(`  skipped: ${reason}\n`);
+    if (result.failed > 0) process.stdout.write(`${indent(result.output)}\n`);
+  }
+  process.stdout.write(`tests: ${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+}
+
+function line(name: string, { passed, failed, skipped }: Result, tookMs: number): string {
+  const verdict =
+    failed > 0 ? "FAILED" : passed > 0 ? "ok" : skipped.length > 0 ? "skipped" : "none";
+  const counts = [
+    `${passed} passed`,
+    failed > 0 ? `${failed} failed` : "",
+    skipped.length > 0 ? `${skipped.length} skipped` : "",
+  ];
+  const seconds = `${(tookMs / 1_000).toFixed(1)} s`;
+  return `${verdict.padEnd(8)}${name.padEnd(17)}${seconds.padStart(8)}  ${counts.filter(Boolean).join(", ")}`;
+}
+
+function indent(text: string): string {
+  return text.trimEnd().replaceAll(/^/gm, "    ");
+}
+
+/** A suite of one: passes when the work resolves to undefined, fails with the text otherwise. */
+function check(name: string, work: () => Promise<string | undefined>): Suite {
+  return {
+    name,
+    run: async () => {
+      const output = await work();
+      const failed = output === undefined ? 0 : 1;
+      return { passed: 1 - failed, failed, skipped: [], output: output ?? "" };
+    },
+  };
+}
+
+/** The test files under some folders. `lacks` says what the machine would need, if it does. */
+function tests(
+  name: string,
+  folders: string[],
+  concurrency: number,
+  lacks: () => Promise<string | undefined> = async () => undefined,
+): Suite {
+  return {
+    name,
+    run: async () => {
+      const reason = await lacks();
+      if (reason !== undefined) {
+        return { passed: 0, failed: 0, skipped: [`${name}: ${reason}`], output: "" };
+      }
+      return runFiles(testFiles(name, folders), concurrency);
+    },
+  };
+}
+
+function testFiles(suite: string, folders: string[]): string[] {
+  const wanted = wantedPaths();
+  return folders
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".test.ts"))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !/[\\/](node_modules|dist)[\\/]/.test(file))
+    .filter((file) => suite === "python" || !file.includes(`${sep}test${sep}python${sep}`))
+    .filter((file) => wanted.length === 0 || wanted.some((word) => file.includes(word)))
+    .sort();
+}
+
+/** The arguments that are not names of suites. */
+function wantedPaths(): string[] {
+  return process.argv.slice(2).filter((word) => !suites.some(({ name }) => name === word));
+}
+
+async function runFiles(files: string[], concurrency: number): Promise<Result> {
+  const result: Result = { passed: 0, failed: 0, skipped: [], output: "" };
+  if (files.length === 0) {
+    // A suite that lost its files must not look like one that passed.
+    return wantedPaths().length > 0 ? result : { ...result, failed: 1, output: "no test files" };
+  }
+  const said = new Map<string, string>();
+  const failing = new Set<string>();
+  for await (const event of run({ files, concurrency, timeout: fileMsMax })) {
+    if (event.type === "test:stderr" || event.type === "test:stdout") {
+      const { file = "", message } = event.data;
+      said.set(file, ((said.get(file) ?? "") + message).slice(-20_000));
+    }
+    if (event.type !== "test:pass" && event.type !== "test:fail") continue;
+    const { name, details, file = "", skip } = event.data;
+    // A describe block is not a test of its own, unless something in its hooks broke.
+    const cause = "error" in details ? details.error : undefined;
+    if (isOnlyAParent(event.type, details.type, cause)) continue;
+    const where = relative(root, file);
+    if (event.type === "test:fail") {
+      result.failed += 1;
+      failing.add(file);
+      result.output += `${where}: ${name}\n${indent(errorText(cause))}\n`;
+    } else if (skip !== undefined) {
+      result.skipped.push(`${where}: ${name}${typeof skip === "string" ? ` (${skip})` : ""}`);
+    } else result.passed += 1;
+  }
+  for (const file of failing) {
+    const output = said.get(file);
+    if (output) result.output += `${relative(root, file)} said:\n${indent(output)}\n`;
+  }
+  return result;
+}
+
+function isOnlyAParent(event: string, type: string | undefined, error: unknown): boolean {
+  if (event === "test:pass") return type === "suite";
+  return (error as { failureType?: string } | undefined)?.failureType === "subtestsFailed";
+}
+
+/** The assertion itself rather than the runner's wrapper around it. */
+function errorText(error: unknown): string {
+  const inner = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return inner instanceof Error ? (inner.stack ?? inner.message) : String(inner);
+}
+
+/** Undefined when it ended well, else everything it printed. */
+function command(
+  program: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    const keep = (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-200_000);
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    child.on("error", (error) => resolve(`cannot run ${program}: ${error.message}`));
+    child.on("close", (status, signal) => {
+      if (status === 0) resolve(undefined);
+      else resolve(`${output}\n${program} ended with ${signal ?? `exit status ${status}`}`);
+    });
+  });
+}
+
+/** Generates again into an empty folder and compares byte by byte. */
+async function generatedUnchanged(): Promise<string | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), "bulkhead-gen-"));
+  try {
+    const args = ["generate", "--template", "proto/buf.gen.yaml", "--output", folder];
+    const failure = await command(bin("buf"), args);
+    if (failure !== undefined) return failure;
+    const outputs = ["src/plugin/gen", "sdk/typescript/src/gen"];
+    const differing = outputs.flatMap((output) => differences(output, folder));
+    if (differing.length === 0) return undefined;
+    return `${differing.join("\n")}\ngenerated code differs: run npm run generate and commit it`;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function differences(output: string, freshRoot: string): string[] {
+  const fresh = filesUnder(join(freshRoot, output));
+  const committed = filesUnder(join(root, output));
+  const names = new Set([...fresh.keys(), ...committed.keys()]);
+  return [...names]
+    .filter((name) => fresh.get(name) !== committed.get(name))
+    .map((name) => `${output}/${name}`);
+}
+
+function filesUnder(folder: string): Map<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return new Map(
+    files
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((file) => [relative(folder, file), readFileSync(file, "utf8")]),
+  );
+}
