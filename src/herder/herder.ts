@@ -8,6 +8,7 @@
 import type { ConnectorConfig } from "../plugin/plugin.ts";
 import type { ConnectorState, TargetState, TaskState } from "../state/status.ts";
 
+/** The body of `GET /connectors/{name}`, member for member. */
 export interface ConnectorInfo {
   readonly name: string;
   /** Exactly as submitted, with `name`. */
@@ -16,11 +17,13 @@ export interface ConnectorInfo {
   readonly type: "source" | "sink" | "unknown";
 }
 
+/** One entry of `GET /connectors/{name}/tasks`. */
 export interface TaskInfo {
   readonly id: { readonly connector: string; readonly task: number };
   readonly config: ConnectorConfig;
 }
 
+/** The body of `GET /connectors/{name}/status`. */
 export interface StatusInfo {
   readonly name: string;
   readonly connector: {
@@ -34,6 +37,7 @@ export interface StatusInfo {
   readonly type: "source" | "sink" | "unknown";
 }
 
+/** The body of `GET /connectors/{name}/tasks/{id}/status`. */
 export interface TaskStatusInfo {
   readonly id: number;
   readonly state: TaskState;
@@ -42,6 +46,7 @@ export interface TaskStatusInfo {
   readonly version: string | null;
 }
 
+/** What REST and the command line may ask of a worker. */
 export interface Herder {
   readonly kafkaClusterId: string;
   /** The rest waits for it; `/` and `/health` do not. */

@@ -8,16 +8,19 @@
  */
 import type { RecordSlice } from "../record/record-slice.ts";
 
+/** A partition by name; there are no ids above the port. */
 export interface TopicPartition {
   topic: string;
   partition: number;
 }
 
+/** A place to read from or to commit. */
 export interface PartitionOffset extends TopicPartition {
   /** The next offset to read. */
   offset: number;
 }
 
+/** One connection to a log. Makes clients, which live until they or the port are closed. */
 export interface Kafka {
   /** Stable for the life of the cluster (or of the embedded log's folder). */
   readonly clusterId: string;
@@ -34,6 +37,7 @@ export interface Kafka {
 /** Connector config with the prefix `producer.override.` (and so on) cut off, over the worker's own. */
 export type ClientConfig = Readonly<Record<string, string>>;
 
+/** `config` holds Kafka's producer keys; those that a log has no use for are ignored. */
 export interface ProducerOptions {
   clientId: string;
   config?: ClientConfig;
@@ -53,6 +57,7 @@ export interface Receipt {
   failed(indexes: readonly number[], from: number, to: number, error: Error): void;
 }
 
+/** Where a run of records was stored, one offset after the other. */
 export interface StoredAt {
   readonly topic: string;
   readonly partition: number;
@@ -61,6 +66,9 @@ export interface StoredAt {
   readonly logAppendTimeMs: number;
 }
 
+/**
+ * Writes records at least once. One for each source task, because its buffer is the task's bound.
+ */
 export interface Producer {
   /**
    * Copies one record into the batch of its partition; the slice may be reused at once. Outcomes come
@@ -79,6 +87,7 @@ export interface Producer {
   close(timeoutMs: number): Promise<void>;
 }
 
+/** A new producer with the same transactional id fences the older one. */
 export interface TransactionalProducerOptions extends ProducerOptions {
   transactionalId: string;
   transactionTimeoutMs: number;
@@ -90,6 +99,7 @@ export interface TransactionalProducer extends Producer {
   abort(): Promise<void>;
 }
 
+/** `readCommitted` leaves out what was aborted; without it everything written is read. */
 export interface PartitionReaderOptions {
   clientId: string;
   readCommitted?: boolean;
@@ -120,6 +130,7 @@ export interface Fetched extends TopicPartition {
   recordCount: number;
 }
 
+/** A member of a consumer group. The listener is given here, so that no assignment is missed. */
 export interface SinkConsumerOptions {
   clientId: string;
   groupId: string;
@@ -144,6 +155,7 @@ export interface RebalanceListener {
   lost(partitions: readonly TopicPartition[]): Promise<void>;
 }
 
+/** Reads what the group assigns. Rebalances happen only while `poll` or `close` runs. */
 export interface SinkConsumer {
   /** As PartitionReader.poll; rebalances happen inside, and an error of a listener is thrown here. */
   poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]>;
@@ -158,12 +170,14 @@ export interface SinkConsumer {
   close(): Promise<void>;
 }
 
+/** A topic as the log has it; `config` holds what differs from the defaults. */
 export interface TopicDescription {
   name: string;
   partitionCount: number;
   config: Readonly<Record<string, string>>;
 }
 
+/** A topic to make; an empty `config` takes the defaults. */
 export interface NewTopic {
   name: string;
   /** -1 = the cluster's default. */
@@ -173,6 +187,7 @@ export interface NewTopic {
   config: Readonly<Record<string, string>>;
 }
 
+/** Everything that is neither reading nor writing records. */
 export interface Admin {
   listTopics(): Promise<readonly string[]>;
   /** Undefined for a topic that does not exist. */

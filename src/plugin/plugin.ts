@@ -6,6 +6,7 @@
 import type { ConfigKey } from "../config/config-def.ts";
 import type { Columns, Definitions, Form } from "../record/columns.ts";
 
+/** What a class is for; Connect's names, as `GET /connector-plugins` shows them. */
 export type PluginKind =
   | "source"
   | "sink"
@@ -58,6 +59,7 @@ export interface PluginCatalog {
   find(name: string, kinds?: readonly PluginKind[]): PluginClass | undefined;
 }
 
+/** Which fault it is, as the plugin names it; a code from a newer contract reads as "internal". */
 export type FailureCode =
   | "invalid_config"
   | "auth"
@@ -69,6 +71,9 @@ export type FailureCode =
   | "cancelled"
   | "unsupported";
 
+/**
+ * What the host does about a failure: try again, tell the user, treat the record, or end the task.
+ */
 export type FailureClass = "transient" | "configuration" | "data" | "fatal";
 
 /** What went wrong in a plugin, in its own words. */
@@ -87,6 +92,7 @@ export type Run =
   | { count: number; outcome: "stored" | "filtered" | "aborted" }
   | { count: number; outcome: "failed"; stage: string; failure: Failure };
 
+/** A config as text, the way users write it and plugins get it. */
 export type ConnectorConfig = Readonly<Record<string, string>>;
 
 /** How a plugin process ended, in words that a status can show. */
@@ -99,6 +105,7 @@ export interface ExitReason {
   readonly lastStderr: readonly string[];
 }
 
+/** What StartTask tells a plugin of the task it shall run. */
 export interface TaskStart {
   readonly connector: string;
   readonly task: number;
@@ -171,12 +178,14 @@ export interface PluginProcesses {
   close(): Promise<void>;
 }
 
+/** Who will live in a process; with `plugin.process.per` it decides which one. */
 export interface ProcessUse {
   readonly plugin: PluginManifest;
   readonly connector: string;
   readonly task?: number;
 }
 
+/** A share in a process. The process lives as long as somebody holds one. */
 export interface ProcessLease {
   readonly process: PluginProcess;
   /** The last one to release a process ends it. */
@@ -190,6 +199,8 @@ export interface ProcessLease {
 
 /** The host's end of a source task's stream, after Started. */
 export interface SourceStream {
+  /** The plugin has the capability `canonical_json`: its JSON texts may be passed on unparsed. */
+  readonly canonicalJson: boolean;
   /** The next message in stream order; undefined when the stream has ended without Stopped. */
   next(): Promise<SourceEvent | undefined>;
   /** Gives the plugin room: exactly what a batch cost, once. */
@@ -215,6 +226,7 @@ export interface SourceOffset {
   readonly offset: string | null;
 }
 
+/** What a source task said, in stream order. */
 export type SourceEvent =
   | {
       at: "records";
@@ -231,11 +243,13 @@ export type SourceEvent =
   | { at: "drained" }
   | { at: "failed"; failure: Failure };
 
+/** A partition that a sink task reads. */
 export interface SinkPartition {
   readonly topic: string;
   readonly partition: number;
 }
 
+/** The next offset to read, not the last one read. */
 export interface SinkOffset extends SinkPartition {
   readonly offset: number;
 }
@@ -270,6 +284,7 @@ export interface SinkStream {
 /** Ids are 1 to this. */
 export type IdMax = 65_535;
 
+/** What became of one put; "retry" and "failed" leave its records undelivered. */
 export type PutResult =
   | { at: "ok" }
   | { at: "runs"; runs: readonly Run[] }
@@ -277,10 +292,12 @@ export type PutResult =
   | { at: "discarded"; epoch: number }
   | { at: "failed"; failure: Failure };
 
+/** Which of the flushed offsets may be committed (I2); an empty list commits nothing. */
 export type FlushResult =
   | { at: "safe"; offsets: readonly SinkOffset[]; epoch: number }
   | { at: "failed"; failure: Failure; epoch: number };
 
+/** What a sink task said without being asked. */
 export type SinkEvent =
   | { at: "request-commit" }
   | { at: "rewind"; offsets: readonly SinkOffset[]; epoch: number }

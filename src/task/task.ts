@@ -25,6 +25,7 @@ export interface TaskSpec {
   readonly limits: TaskLimits;
 }
 
+/** The bounds of one task (I5), from the worker config. */
 export interface TaskLimits {
   readonly offsetFlushIntervalMs: number;
   readonly offsetFlushTimeoutMs: number;
@@ -71,6 +72,7 @@ export interface TaskMeter {
   offsetCommitSkipTotal: number;
 }
 
+/** One task while it runs; a restart makes a new one. */
 export interface Task {
   readonly id: TaskId;
   /** Resolves when it was asked to stop and has; rejects when it failed. Its owner decides. */
@@ -85,6 +87,7 @@ export interface Task {
 /** Told by the task as it changes; never FAILED or UNASSIGNED, which are its owner's words. */
 export type OnTaskState = (state: Extract<TaskState, "RUNNING" | "PAUSED">) => void;
 
+/** Builds a task from plain data and its parts; nothing happens before `run`. */
 export type CreateTask = (
   spec: TaskSpec,
   parts: TaskParts,
