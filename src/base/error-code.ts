@@ -4,7 +4,37 @@
  * before the dot.
  */
 export const errorCodes = {
+  "batch.compressed": "a record batch is compressed with a codec that cannot be read",
+  "batch.corrupt": "a record batch does not follow its format",
   "config.invalid": "a config has values that cannot be used; all of them are listed",
+  "embedded.closed": "the embedded log was used after it was closed",
+  "embedded.disk_full":
+    "the disk under the embedded log has no room; nothing that was stored is lost",
+  "embedded.folder_locked": "another process uses the folder of the embedded log",
+  "embedded.folder_unusable": "the folder of the embedded log cannot be made, read or written",
+  "embedded.log_corrupt": "a stored record batch fails its checksum",
+  "embedded.write_failed": "a write to the embedded log failed for another reason than a full disk",
+  "kafka.group_not_empty": "the offsets of a consumer group cannot be changed while it has members",
+  "kafka.member_fenced": "a consumer committed a partition that it no longer holds",
+  "kafka.partition_not_assigned":
+    "a consumer was told to seek in a partition that it does not hold",
+  "kafka.partition_not_found": "a record names a partition that its topic does not have",
+  "kafka.producer_closed": "a record was sent to a closed producer, or was left when it closed",
+  "kafka.topic_deleted": "a topic was deleted while it was written to or read",
+  "kafka.topic_invalid": "a topic has a name, a partition count or a setting that cannot be used",
+  "kafka.topic_log_failed": "an internal topic could not be read",
+  "kafka.topic_not_compacted": "an internal topic exists without cleanup.policy=compact",
+  "kafka.transactions_unsupported": "the log has no transactions",
+  "plugin.gone": "the plugin process ended, or its stream did, while it was needed",
+  "plugin.protocol_error": "the plugin broke a rule of the contract",
+  "plugin.task_failed": "the task's own code in the plugin reported a failure",
+  "record.timestamp": "a record has a timestamp below -1",
+  "record.too_large": "one record is over a size limit",
+  "task.produce_failed": "a record could not be written to the log",
+  "task.stop_timeout": "the plugin did not stop or drain a task by its deadline",
+  "task.tolerance_exceeded": "a record failed and the connector tolerates none",
+  "task.convert_failed": "a record from the log could not be converted for the plugin",
+  "task.put_failed": "a sink's plugin could not take records",
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
