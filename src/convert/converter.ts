@@ -33,8 +33,11 @@ export interface SinkPiece {
 }
 
 export interface Converter {
-  /** For values that a source plugin sends under `form`. @throws RecordError when it never can. */
-  sourcePlan(form: Form): SourcePlan;
+  /**
+   * For values that a source plugin sends under `form`; `canonicalJson` = the plugin promised canonical
+   * texts. @throws RecordError when it never can.
+   */
+  sourcePlan(form: Form, canonicalJson?: boolean): SourcePlan;
   /**
    * Reads one value of a Kafka record (start = -1: null) and says in `out` which form and bytes the
    * plugin gets. `out.form` is the same object for the same schema, so ids may be cached by identity.
@@ -44,7 +47,7 @@ export interface Converter {
 }
 
 export interface HeaderConverter {
-  sourcePlan(form: Form): SourcePlan;
+  sourcePlan(form: Form, canonicalJson?: boolean): SourcePlan;
   toPlugin(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void;
 }
 

@@ -1,0 +1,176 @@
+/**
+ * From fetched record batches to columns for the plugin: one loop that reads a record, converts it
+ * and copies it into the arena.
+ */
+
+import { RecordError, TaskError } from "../base/error.ts";
+import { RecordCursor } from "../batch/decode.ts";
+import type { Converter, HeaderConverter, SinkPiece } from "../convert/converter.ts";
+import type { Fetched } from "../kafka/kafka.ts";
+import type { SinkStream } from "../plugin/plugin.ts";
+import { type Form, nullForm } from "../record/columns.ts";
+import { noBytes } from "../record/record-slice.ts";
+import type { PutBuilder } from "./put-builder.ts";
+
+export interface SinkConverters {
+  readonly key: Converter;
+  readonly value: Converter;
+  readonly header: HeaderConverter;
+}
+
+/** The ids that a stream gave to topics, forms and header names, asked once each. */
+class StreamIds {
+  readonly #stream: SinkStream;
+  #form: Form = nullForm;
+  #formId = 0;
+
+  constructor(stream: SinkStream) {
+    this.#stream = stream;
+  }
+
+  /** The same form object follows itself nearly always. */
+  form(form: Form): number {
+    if (form === this.#form) return this.#formId;
+    this.#formId = form === nullForm ? 0 : this.#stream.formId(form);
+    this.#form = form;
+    return this.#formId;
+  }
+
+  forget(): void {
+    this.#form = nullForm;
+    this.#formId = 0;
+  }
+}
+
+export class SinkRecords {
+  readonly #converters: SinkConverters;
+  readonly #stream: SinkStream;
+  readonly #builder: PutBuilder;
+  readonly #keyIds: StreamIds;
+  readonly #valueIds: StreamIds;
+  readonly #cursor = new RecordCursor();
+  readonly #key: SinkPiece = { form: nullForm, bytes: noBytes, start: -1, end: -1 };
+  readonly #value: SinkPiece = { form: nullForm, bytes: noBytes, start: -1, end: -1 };
+  readonly #header: SinkPiece = { form: nullForm, bytes: noBytes, start: -1, end: -1 };
+  readonly #names = new Map<string, string>();
+  readonly #bytesMax: number;
+
+  constructor(
+    converters: SinkConverters,
+    stream: SinkStream,
+    builder: PutBuilder,
+    bytesMax: number,
+  ) {
+    this.#converters = converters;
+    this.#stream = stream;
+    this.#builder = builder;
+    this.#keyIds = new StreamIds(stream);
+    this.#valueIds = new StreamIds(stream);
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Begins with these batches; take them with `fill`. */
+  start(fetched: Fetched): void {
+    this.#cursor.reset(fetched);
+    this.#held = this.#cursor.next();
+  }
+
+  /** Ids are running out: begins again with new ones. Only while the builder is empty. */
+  renewIds(): void {
+    this.#stream.forget();
+    this.#keyIds.forget();
+    this.#valueIds.forget();
+  }
+
+  /** The cursor stands on a record that is not in a batch yet. */
+  #held = false;
+
+  /**
+   * Puts records into the builder until it is full (true: send it and call again) or the fetched
+   * batches are used up (false). Answers in `nextOffset` how far it came.
+   * @throws TaskError for a record that cannot be converted.
+   */
+  fill(fetched: Fetched): { full: boolean; nextOffset: number } {
+    const cursor = this.#cursor;
+    const topic = this.#stream.topicId(fetched.topic);
+    let nextOffset = fetched.firstOffset;
+    while (this.#held) {
+      nextOffset = cursor.offset;
+      try {
+        if (!this.#convertAndAdd(topic, fetched)) return { full: true, nextOffset };
+      } catch (error) {
+        throw this.#failed(fetched, cursor.offset, error);
+      }
+      this.#held = cursor.next();
+    }
+    return { full: false, nextOffset: fetched.nextOffset };
+  }
+
+  #convertAndAdd(topic: number, { partition }: Fetched): boolean {
+    const cursor = this.#cursor;
+    const key = this.#key;
+    const value = this.#value;
+    const { bytes } = cursor;
+    this.#converters.key.toPlugin(bytes, cursor.keyStart, cursor.keyEnd, key);
+    const keySize = key.start < 0 ? 0 : key.end - key.start;
+    this.#converters.value.toPlugin(bytes, cursor.valueStart, cursor.valueEnd, value);
+    const valueSize = value.start < 0 ? 0 : value.end - value.start;
+    const size = keySize + valueSize + this.#headerBytes();
+    if (size + 64 * (1 + cursor.headerCount) + 4_096 > this.#bytesMax) {
+      throw new RecordError(
+        "record.too_large",
+        `the record has ${size} bytes, more than a message to the plugin may carry ` +
+          `(plugin.message.bytes.max = ${this.#bytesMax})`,
+      );
+    }
+    const builder = this.#builder;
+    if (!builder.fits(size, cursor.headerCount)) return false;
+    const { offset, timestampMs, timestampType } = cursor;
+    builder.record(topic, partition, offset, timestampMs, timestampType);
+    builder.key(this.#keyIds.form(key.form), key.bytes, key.start, key.end);
+    builder.value(this.#valueIds.form(value.form), value.bytes, value.start, value.end);
+    for (let index = 0; index < cursor.headerCount; index += 1) this.#addHeader(index);
+    return true;
+  }
+
+  /** An upper bound is enough here: header values rarely grow, and never by much. */
+  #headerBytes(): number {
+    const { headers, headerCount } = this.#cursor;
+    let size = 0;
+    for (let index = 0; index < headerCount; index += 1) {
+      const header = headers[index];
+      if (header !== undefined) size += 2 * (header.end - header.start) + 32;
+    }
+    return size;
+  }
+
+  #addHeader(index: number): void {
+    const slice = this.#cursor.headers[index];
+    if (slice === undefined) return;
+    const header = this.#header;
+    this.#converters.header.toPlugin(slice.bytes, slice.start, slice.end, header);
+    const form = header.form === nullForm ? 0 : this.#stream.formId(header.form);
+    const name = this.#stream.nameId(this.#nameText(slice.name));
+    this.#builder.header(name, form, header.bytes, header.start, header.end);
+  }
+
+  #nameText(bytes: Uint8Array): string {
+    const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+    const known = this.#names.get(raw);
+    if (known !== undefined) return known;
+    if (this.#names.size >= 10_000) this.#names.clear(); // I5
+    const text = Buffer.from(raw, "latin1").toString("utf8");
+    this.#names.set(raw, text);
+    return text;
+  }
+
+  #failed(fetched: Fetched, offset: number, cause: unknown): TaskError {
+    return new TaskError("task.tolerance_exceeded", "Tolerance exceeded in error handler", {
+      cause: new TaskError(
+        "task.convert_failed",
+        `cannot convert the record ${fetched.topic}-${fetched.partition}@${offset}`,
+        { cause },
+      ),
+    });
+  }
+}

@@ -1,0 +1,197 @@
+/** The life of one sink task: a process, a stream, a consumer in its group, and the way back. */
+import { within } from "../base/deadline.ts";
+import type { SinkConsumer } from "../kafka/kafka.ts";
+import type { ProcessLease, SinkEvent, SinkStream } from "../plugin/plugin.ts";
+import type { TargetState } from "../state/status.ts";
+import { PutBuilder } from "./put-builder.ts";
+import { SinkDelivery } from "./sink-delivery.ts";
+import { SinkRecords } from "./sink-records.ts";
+import { subscription } from "./subscription.ts";
+import { TargetSwitch } from "./target-switch.ts";
+import type { OnTaskState, Task, TaskMeter, TaskParts, TaskSpec } from "./task.ts";
+import { taskStart } from "./task-failure.ts";
+
+/** The contract's limit on records in one batch. */
+const batchRecordsMax = 10_000;
+/** A put of about this size costs the host least per record. */
+const putBytesGoal = 1_048_576;
+
+export class SinkTask implements Task {
+  readonly #spec: TaskSpec;
+  readonly #parts: TaskParts;
+  readonly #onState: OnTaskState;
+  readonly #target: TargetSwitch;
+  readonly #events: SinkEvent[] = [];
+  #pid: number | undefined;
+  #polling: AbortController | undefined;
+  #shown: "RUNNING" | "PAUSED" | undefined;
+  #stopped = false;
+
+  constructor(spec: TaskSpec, parts: TaskParts, target: TargetState, onState: OnTaskState) {
+    this.#spec = spec;
+    this.#parts = parts;
+    this.#onState = onState;
+    this.#target = new TargetSwitch(target);
+  }
+
+  get id(): TaskSpec["id"] {
+    return this.#spec.id;
+  }
+
+  get meter(): TaskMeter {
+    return this.#parts.meter;
+  }
+
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  setTarget(target: TargetState): void {
+    this.#target.set(target);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.#target.paused) {
+      this.#onState("PAUSED");
+      await this.#target.started(signal);
+    }
+    if (signal.aborted) return;
+    let lease: ProcessLease | undefined;
+    let stream: SinkStream;
+    try {
+      lease = await this.#parts.acquireProcess(signal);
+      this.#pid = lease.process.pid;
+      stream = await lease.process.startSinkTask(taskStart(this.#spec), signal);
+    } catch (error) {
+      await lease?.release();
+      // Being stopped while starting is not an error.
+      if (signal.aborted) return;
+      throw error;
+    }
+    try {
+      await this.#serve(stream, lease, signal);
+    } finally {
+      this.#pid = undefined;
+      await lease.release();
+    }
+  }
+
+  async #serve(stream: SinkStream, lease: ProcessLease, signal: AbortSignal): Promise<void> {
+    const { messageBytesMax } = this.#spec.limits;
+    const builder = new PutBuilder({
+      recordsMax: batchRecordsMax,
+      bytesMax: messageBytesMax,
+      arenaBytesGoal: Math.min(putBytesGoal, messageBytesMax / 2),
+    });
+    const { keyConverter: key, valueConverter: value, headerConverter: header } = this.#parts;
+    const records = new SinkRecords({ key, value, header }, stream, builder, messageBytesMax);
+    const delivery = new SinkDelivery(this.#spec, this.#parts, stream, records, builder);
+    const consumer = this.#consumer(delivery);
+    delivery.use(consumer, () => this.#wake());
+    const wake = () => {
+      delivery.interrupt();
+      this.#wake();
+    };
+    signal.addEventListener("abort", wake, { once: true });
+    const forget = this.#target.onChange(() => this.#wake());
+    const pumping = this.#pump(stream, delivery);
+    try {
+      if (signal.aborted) wake();
+      await this.#loop(delivery, consumer, signal);
+    } catch (error) {
+      delivery.failure ??= error;
+    } finally {
+      signal.removeEventListener("abort", wake);
+      forget();
+      await this.#finish(stream, consumer, delivery, lease);
+      await pumping;
+    }
+    if (delivery.failure !== undefined) throw delivery.failure;
+  }
+
+  #consumer(delivery: SinkDelivery): SinkConsumer {
+    const { connector, task } = this.#spec.id;
+    const { connectorConfig: config } = this.#spec;
+    return this.#parts.kafka.sinkConsumer({
+      clientId: `connector-consumer-${connector}-${task}`,
+      groupId: config["consumer.override.group.id"] ?? `connect-${connector}`,
+      topics: subscription(config),
+      autoOffsetReset:
+        config["consumer.override.auto.offset.reset"] === "latest" ? "latest" : "earliest",
+      listener: delivery,
+    });
+  }
+
+  async #loop(delivery: SinkDelivery, consumer: SinkConsumer, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && delivery.failure === undefined) {
+      await delivery.beforePoll(this.#events.splice(0), this.#target.paused);
+      this.#showTarget();
+      this.#polling = new AbortController();
+      if (signal.aborted || this.#events.length > 0) continue;
+      const fetched = await consumer.poll(delivery.pollMsMax, this.#polling.signal);
+      if (fetched.length > 0) await delivery.deliver(fetched);
+    }
+  }
+
+  #showTarget(): void {
+    const state = this.#target.paused ? "PAUSED" : "RUNNING";
+    if (state === this.#shown) return;
+    this.#shown = state;
+    this.#onState(state);
+  }
+
+  /** Takes what the plugin says of its own accord; the loop acts on it. */
+  async #pump(stream: SinkStream, delivery: SinkDelivery): Promise<void> {
+    for (;;) {
+      const event = await stream.nextEvent();
+      if (event === undefined) {
+        if (!this.#stopped) delivery.pluginGone(await stream.ended);
+        this.#wake();
+        return;
+      }
+      this.#events.push(event);
+      this.#wake();
+    }
+  }
+
+  #wake(): void {
+    this.#polling?.abort();
+  }
+
+  /** Results, Flush, Close, commit (inside the consumer's close), then Stop. */
+  async #finish(
+    stream: SinkStream,
+    consumer: SinkConsumer,
+    delivery: SinkDelivery,
+    lease: ProcessLease,
+  ): Promise<void> {
+    const { stopMsMax } = this.#spec.limits;
+    const { connector, task } = this.#spec.id;
+    const closing = consumer.close().then(
+      () => "closed" as const,
+      (error: unknown) => {
+        delivery.failure ??= error;
+        return "closed" as const;
+      },
+    );
+    if ((await within(closing, stopMsMax, "late" as const)) === "late") {
+      await this.#condemn(lease, delivery, `${connector}-${task} did not finish its last put`);
+      await closing;
+    }
+    this.#stopped = true;
+    try {
+      const failure = await stream.stop(stopMsMax);
+      if (failure) this.#parts.logger.warn({ reason: failure.text }, "the plugin's stop failed");
+    } catch (error) {
+      if (delivery.failure !== undefined) return;
+      this.#parts.logger.warn({ err: error }, "the task did not stop in time");
+      await lease.condemn(`task ${connector}-${task} did not stop`);
+    }
+  }
+
+  async #condemn(lease: ProcessLease, delivery: SinkDelivery, reason: string): Promise<void> {
+    this.#parts.logger.warn({ reason }, "the task did not stop in time, ending its process");
+    delivery.pluginGone(reason);
+    await lease.condemn(reason);
+  }
+}

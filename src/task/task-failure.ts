@@ -1,0 +1,39 @@
+import { TaskError } from "../base/error.ts";
+import type { Failure, TaskStart } from "../plugin/plugin.ts";
+import type { TaskSpec } from "./task.ts";
+
+/** What the plugin said of its failure, as the error that fails the task. */
+export function failureError(failure: Failure): TaskError {
+  return new TaskError("plugin.task_failed", failure.text, {
+    trace: failureTrace(failure),
+    ...(failure.hint === "" ? {} : { hint: failure.hint }),
+  });
+}
+
+/** The plugin's own stack where it gave one; first line: class and sentence, as Java prints it. */
+export function failureTrace(failure: Failure): string {
+  const head =
+    failure.exceptionClass === "" ? failure.text : `${failure.exceptionClass}: ${failure.text}`;
+  const parts = [failure.stack === "" ? head : failure.stack];
+  if (!parts[0]?.includes(failure.text)) parts.unshift(head);
+  for (const cause of failure.causes) {
+    const text = `Caused by: ${cause.exceptionClass}: ${cause.text}`;
+    if (!parts.some((part) => part.includes(text))) parts.push(text);
+  }
+  if (failure.hint !== "") parts.push(`hint: ${failure.hint}`);
+  return parts.join("\n");
+}
+
+/** The start request of a task. */
+export function taskStart(spec: TaskSpec): TaskStart {
+  return {
+    connector: spec.id.connector,
+    task: spec.id.task,
+    className: spec.className,
+    taskClass: spec.taskClass,
+    taskConfig: spec.taskConfig,
+    connectorConfig: spec.connectorConfig,
+    offsetFlushIntervalMs: spec.limits.offsetFlushIntervalMs,
+    startMsMax: spec.limits.startMsMax,
+  };
+}
