@@ -12,7 +12,7 @@
 
 import type { SourceOffset } from "../plugin/plugin.ts";
 import type { Columns, Definitions } from "../record/columns.ts";
-import { type SourceOffsetEntry, sourceOffsetsOf } from "./source-offsets.ts";
+import { type SourceOffsetEntry, sourceOffsetsBefore, sourceOffsetsOf } from "./source-offsets.ts";
 
 /** What the plugin must be told: every batch up to `through` is stored. */
 export interface AckedBatches {
