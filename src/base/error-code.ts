@@ -6,7 +6,10 @@
 export const errorCodes = {
   "batch.compressed": "a record batch is compressed with a codec that cannot be read",
   "batch.corrupt": "a record batch does not follow its format",
+  "config.class_missing": "a connector config names no connector.class",
+  "config.class_unknown": "no plugin has the class that a config names",
   "config.invalid": "a config has values that cannot be used; all of them are listed",
+  "config.version_malformed": "the version that a config or request asks for cannot be read",
   "embedded.closed": "the embedded log was used after it was closed",
   "embedded.disk_full":
     "the disk under the embedded log has no room; nothing that was stored is lost",
@@ -35,6 +38,8 @@ export const errorCodes = {
   "task.tolerance_exceeded": "a record failed and the connector tolerates none",
   "task.convert_failed": "a record from the log could not be converted for the plugin",
   "task.put_failed": "a sink's plugin could not take records",
+  "config.file_invalid": "a config file was read but does not say what it must",
+  "config.file_unreadable": "a config file cannot be read",
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,0 +1,23 @@
+import { readFile } from "node:fs/promises";
+import { getProperties } from "properties-file";
+import { ConfigError } from "../base/error.ts";
+
+/**
+ * A Java properties file as a map. @throws ConfigError `config.file_unreadable` naming the file and
+ * what the operating system said.
+ */
+export async function readPropertiesFile(path: string): Promise<Record<string, string>> {
+  return getProperties(await readTextFile(path, "worker config"));
+}
+
+/** Reads a config file as UTF-8. `what` names it in the error. */
+export async function readTextFile(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new ConfigError("config.file_unreadable", `cannot read the ${what} file ${path}`, {
+      cause,
+      hint: "check the path and that this user may read it",
+    });
+  }
+}

@@ -1,0 +1,45 @@
+/** `npm run chaos`: long rounds of killing. `--rounds N` (20), `--seed N`, `--kills N` (5). */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { killRound, type Victim } from "./kill-round.ts";
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "20" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    kills: { type: "string", default: "5" },
+  },
+});
+const victims: Victim[] = ["source plugin", "sink plugin", "host"];
+const directory = await mkdtemp(join(tmpdir(), "bulkhead-chaos-"));
+let passed = 0;
+let failed = 0;
+try {
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    for (const victim of victims) {
+      const seed = Number(values.seed) + round;
+      const own = join(directory, `${round}-${victim.replace(" ", "-")}`);
+      await mkdir(own);
+      try {
+        const { lines, repeated } = await killRound({
+          directory: own,
+          victim,
+          seed,
+          kills: Number(values.kills),
+        });
+        console.log(`ok    seed ${seed}, ${victim}: ${lines} lines, ${repeated} repeated`);
+        passed += 1;
+      } catch (error) {
+        console.log(`FAIL  ${(error as Error).message}`);
+        failed += 1;
+      }
+      await rm(own, { recursive: true, force: true });
+    }
+  }
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
+console.log(`chaos: ${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
