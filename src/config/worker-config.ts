@@ -1,0 +1,216 @@
+/** A worker file's properties as a typed config: everything wrong is told at once. */
+import { ConfigError, type ConfigProblem } from "../base/error.ts";
+import { findConverter, lookUpConverter, unservedSetting } from "./converter-keys.ts";
+import { type Advertised, type Listener, parseListener } from "./listener.ts";
+import { type CheckedValue, checkKeys, invalidValue } from "./parse.ts";
+import { unsupported } from "./refusals.ts";
+import { knownWorkerKeys, workerKeys, workerRefusals } from "./worker-keys.ts";
+
+export type Properties = Readonly<Record<string, string>>;
+
+/** A converter with its own settings, their prefix removed. */
+export interface ConverterChoice {
+  /** The full name. */
+  readonly className: string;
+  readonly config: Properties;
+}
+
+export type ProcessPer = "task" | "connector" | "plugin";
+export type RestartPolicy = "none" | "on-failure";
+
+export interface WorkerConfig {
+  /** As written; the root decides what `embedded:<folder>` means. */
+  readonly bootstrapServers: string;
+  readonly keyConverter: ConverterChoice;
+  readonly valueConverter: ConverterChoice;
+  readonly headerConverter: ConverterChoice;
+  readonly taskShutdownGracefulTimeoutMs: number;
+  readonly offsetFlushIntervalMs: number;
+  readonly offsetFlushTimeoutMs: number;
+  readonly offsetStorageFileFilename: string | undefined;
+  readonly pluginPath: readonly string[];
+  readonly listeners: readonly Listener[];
+  readonly advertised: Advertised;
+  readonly processPer: ProcessPer;
+  readonly restartPolicy: RestartPolicy;
+  readonly restartDelayMs: number;
+  readonly restartDelayMsMax: number;
+  readonly pluginConnectTimeoutMs: number;
+  readonly pluginStartTimeoutMs: number;
+  readonly pluginMessageBytesMax: number;
+  readonly pluginWindowBytes: number;
+  readonly embedded: EmbeddedConfig;
+  readonly logLevel: string;
+  /** Sentences about keys that nobody knows; for the log at start. */
+  readonly warnings: readonly string[];
+  /** As read. */
+  readonly properties: Properties;
+}
+
+export interface EmbeddedConfig {
+  readonly partitions: number;
+  readonly fsync: "always" | "interval" | "never";
+  readonly fsyncIntervalMs: number;
+  /** -1 = for ever. */
+  readonly retentionMs: number;
+  /** -1 = all. */
+  readonly retentionBytes: number;
+  readonly segmentBytes: number;
+}
+
+/** @throws ConfigError with every wrong value of the file. */
+export function parseWorkerConfig(properties: Properties): WorkerConfig {
+  const checked = checkKeys(workerKeys, properties, { findClass: lookUpConverter });
+  const listeners = parseListeners(checked);
+  const problems = [
+    ...[...checked].flatMap(([key, { errors }]) => errors.map((message) => ({ key, message }))),
+    ...listeners.problems,
+    ...otherProblems(checked, properties),
+  ];
+  if (problems.length > 0) {
+    const lines = problems.map(({ message }) => message).join("; ");
+    throw new ConfigError("config.invalid", `the worker config cannot be used: ${lines}`, {
+      problems,
+    });
+  }
+  return typed(checked, properties, listeners.listeners);
+}
+
+function typed(
+  checked: ReadonlyMap<string, CheckedValue>,
+  properties: Properties,
+  listeners: readonly Listener[],
+): WorkerConfig {
+  const value = (key: string) => checked.get(key)?.value ?? null;
+  const text = (key: string) => String(value(key));
+  const optional = (key: string) => (value(key) === null ? undefined : text(key));
+  const number = (key: string) => Number(value(key));
+  const port = value("rest.advertised.port");
+  return {
+    bootstrapServers: text("bootstrap.servers"),
+    keyConverter: choice("key.converter"),
+    valueConverter: choice("value.converter"),
+    headerConverter: choice("header.converter"),
+    taskShutdownGracefulTimeoutMs: number("task.shutdown.graceful.timeout.ms"),
+    offsetFlushIntervalMs: number("offset.flush.interval.ms"),
+    offsetFlushTimeoutMs: number("offset.flush.timeout.ms"),
+    offsetStorageFileFilename: optional("offset.storage.file.filename"),
+    pluginPath: (value("plugin.path") as readonly string[]).filter((path) => path !== ""),
+    listeners,
+    advertised: {
+      hostName: optional("rest.advertised.host.name"),
+      port: port === null ? undefined : Number(port),
+      listener: optional("rest.advertised.listener") as Advertised["listener"],
+    },
+    processPer: text("plugin.process.per") as ProcessPer,
+    restartPolicy: text("restart.policy") as RestartPolicy,
+    restartDelayMs: number("restart.delay.ms"),
+    restartDelayMsMax: number("restart.delay.max.ms"),
+    pluginConnectTimeoutMs: number("plugin.connect.timeout.ms"),
+    pluginStartTimeoutMs: number("plugin.start.timeout.ms"),
+    pluginMessageBytesMax: number("plugin.message.bytes.max"),
+    pluginWindowBytes: number("plugin.window.bytes"),
+    embedded: {
+      partitions: number("embedded.partitions"),
+      fsync: text("embedded.fsync") as EmbeddedConfig["fsync"],
+      fsyncIntervalMs: number("embedded.fsync.interval.ms"),
+      retentionMs: number("embedded.retention.ms"),
+      retentionBytes: number("embedded.retention.bytes"),
+      segmentBytes: number("embedded.segment.bytes"),
+    },
+    logLevel: text("log.level"),
+    warnings: unknownKeys(checked, properties),
+    properties,
+  };
+
+  function choice(key: string): ConverterChoice {
+    return { className: text(key), config: withoutPrefix(properties, `${key}.`) };
+  }
+}
+
+/** The keys below a prefix, without it. */
+export function withoutPrefix(properties: Properties, prefix: string): Properties {
+  const found: Record<string, string> = {};
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.startsWith(prefix)) found[key.slice(prefix.length)] = value;
+  }
+  return found;
+}
+
+function parseListeners(checked: ReadonlyMap<string, CheckedValue>): {
+  listeners: readonly Listener[];
+  problems: ConfigProblem[];
+} {
+  const entries = checked.get("listeners")?.value;
+  const listeners: Listener[] = [];
+  const problems: ConfigProblem[] = [];
+  const wrong = (entry: string, reason: string) =>
+    problems.push({ key: "listeners", message: invalidValue("listeners", entry, reason) });
+  for (const entry of Array.isArray(entries) ? entries : []) {
+    const parsed = parseListener(entry);
+    if (typeof parsed === "string") wrong(entry, parsed);
+    else if (parsed.protocol === "https") {
+      wrong(entry, `https ${unsupported}: use http behind a proxy that ends TLS`);
+    } else listeners.push(parsed);
+  }
+  if (listeners.length === 0 && problems.length === 0) wrong("", "at least one address is needed");
+  return { listeners, problems };
+}
+
+function otherProblems(
+  checked: ReadonlyMap<string, CheckedValue>,
+  properties: Properties,
+): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const { key, asks, instead } of workerRefusals) {
+    if (asks(properties[key]?.trim() ?? "") && properties[key] !== undefined) {
+      problems.push({ key, message: `${key} ${unsupported}: ${instead}` });
+    }
+  }
+  for (const key of ["key.converter", "value.converter", "header.converter"]) {
+    problems.push(...converterProblems(key, checked, properties));
+  }
+  const scheme = properties["rest.advertised.listener"];
+  if (scheme !== undefined && scheme !== "http" && scheme !== "https") {
+    const reason = "String must be one of: http, https";
+    const message = invalidValue("rest.advertised.listener", scheme, reason);
+    problems.push({ key: "rest.advertised.listener", message });
+  }
+  return problems;
+}
+
+function converterProblems(
+  key: string,
+  checked: ReadonlyMap<string, CheckedValue>,
+  properties: Properties,
+): ConfigProblem[] {
+  const className = checked.get(key)?.value;
+  const converter = typeof className === "string" ? findConverter(className) : undefined;
+  if (!converter) return [];
+  const own = {
+    "converter.type": key.slice(0, key.indexOf(".")),
+    ...withoutPrefix(properties, `${key}.`),
+  };
+  return [...checkKeys(converter.keys, own).values()].flatMap((each) => {
+    const name = `${key}.${each.key.name}`;
+    const unserved = unservedSetting(name, each.value);
+    return [...each.errors, ...(unserved === undefined ? [] : [unserved])].map((message) => ({
+      key: name,
+      message: message.includes(name) ? message : message.replace(each.key.name, name),
+    }));
+  });
+}
+
+function unknownKeys(
+  checked: ReadonlyMap<string, CheckedValue>,
+  properties: Properties,
+): readonly string[] {
+  return Object.keys(properties)
+    .filter(
+      (key) =>
+        !checked.has(key) &&
+        !workerRefusals.some((each) => each.key === key) &&
+        !knownWorkerKeys.some((pattern) => pattern.test(key)),
+    )
+    .map((key) => `the worker config has an unknown key that has no effect: ${key}`);
+}

@@ -1,0 +1,221 @@
+/**
+ * The keys of a worker file: Connect's for both modes and standalone, then ours. Data only;
+ * `worker-config.ts` makes a typed config of them.
+ */
+import type { ConfigKey, ConfigType, Validator } from "./config-def.ts";
+
+type Row = [
+  name: string,
+  type: ConfigType,
+  defaultValue: string | null,
+  documentation: string,
+  validator?: Validator,
+];
+
+const atLeast = (min: number): Validator => ({ at: "range", min });
+const oneOf = (...values: string[]): Validator => ({ at: "one-of", values });
+
+/** What a Connect worker file may set and this host uses. */
+const connectRows: readonly Row[] = [
+  ["bootstrap.servers", "STRING", "localhost:9092", "Brokers, or embedded:<folder>."],
+  [
+    "header.converter",
+    "CLASS",
+    "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+    "The header converter of connectors that name none.",
+  ],
+  [
+    "task.shutdown.graceful.timeout.ms",
+    "LONG",
+    "5000",
+    "How long tasks that stop together may take.",
+    atLeast(0),
+  ],
+  ["offset.flush.interval.ms", "LONG", "60000", "How often offsets are committed.", atLeast(1)],
+  ["offset.flush.timeout.ms", "LONG", "5000", "How long one commit may take.", atLeast(1)],
+  ["plugin.path", "LIST", "", "Folders in which plugins are looked for."],
+  ["listeners", "LIST", "http://:8083", "Addresses of the REST interface."],
+  ["rest.advertised.host.name", "STRING", null, "The host others reach this worker by."],
+  ["rest.advertised.port", "INT", null, "The port others reach this worker by."],
+  ["rest.advertised.listener", "STRING", null, "The protocol others reach this worker by."],
+  [
+    "offset.storage.file.filename",
+    "STRING",
+    null,
+    "Where standalone keeps source offsets when no log does.",
+  ],
+  [
+    "connector.client.config.override.policy",
+    "STRING",
+    "All",
+    "Which client settings a connector may override.",
+  ],
+  ["topic.creation.enable", "BOOLEAN", "true", "Whether sources may say how topics are made."],
+  ["topic.tracking.enable", "BOOLEAN", "true", "Whether the topics of connectors are noted."],
+  ["topic.tracking.allow.reset", "BOOLEAN", "true", "Whether that list may be reset."],
+];
+
+const kib = 1024;
+const mib = 1024 * kib;
+
+/** Ours. */
+const bulkheadRows: readonly Row[] = [
+  [
+    "plugin.process.per",
+    "STRING",
+    "connector",
+    "Who shares a plugin process: each task has its own, each connector, or all of a plugin.",
+    oneOf("task", "connector", "plugin"),
+  ],
+  [
+    "restart.policy",
+    "STRING",
+    "none",
+    "Whether failed tasks start again by themselves; may also be set per connector.",
+    oneOf("none", "on-failure"),
+  ],
+  ["restart.delay.ms", "LONG", "1000", "The pause before the first such restart.", atLeast(1)],
+  ["restart.delay.max.ms", "LONG", "60000", "The longest such pause.", atLeast(1)],
+  [
+    "plugin.connect.timeout.ms",
+    "LONG",
+    "30000",
+    "How long a new plugin process may take until it connects.",
+    atLeast(1),
+  ],
+  [
+    "plugin.start.timeout.ms",
+    "LONG",
+    "60000",
+    "How long a connector or task may take to start.",
+    atLeast(1),
+  ],
+  [
+    "plugin.message.bytes.max",
+    "INT",
+    String(4 * mib),
+    "The largest message to or from a plugin.",
+    { at: "range", min: 64 * kib, max: 64 * mib },
+  ],
+  [
+    "plugin.window.bytes",
+    "LONG",
+    String(16 * mib),
+    "How many bytes of records may be on their way to or from one task.",
+    atLeast(64 * kib),
+  ],
+  ["embedded.partitions", "INT", "1", "Partitions of topics made on first use.", atLeast(1)],
+  [
+    "embedded.fsync",
+    "STRING",
+    "interval",
+    "When the embedded log forces its writes to the disk.",
+    oneOf("always", "interval", "never"),
+  ],
+  ["embedded.fsync.interval.ms", "LONG", "1000", "The interval of embedded.fsync.", atLeast(1)],
+  [
+    "embedded.retention.ms",
+    "LONG",
+    "604800000",
+    "How long records are kept; -1 = for ever.",
+    atLeast(-1),
+  ],
+  [
+    "embedded.retention.bytes",
+    "LONG",
+    "-1",
+    "How many bytes each partition keeps; -1 = all.",
+    atLeast(-1),
+  ],
+  [
+    "embedded.segment.bytes",
+    "LONG",
+    String(128 * mib),
+    "The size of one file of the embedded log.",
+    atLeast(64 * kib),
+  ],
+  [
+    "log.level",
+    "STRING",
+    "info",
+    "The least important level that is logged.",
+    oneOf("fatal", "error", "warn", "info", "debug", "trace", "silent"),
+  ],
+];
+
+/** The worker's keys with Connect's defaults, then ours. */
+export const workerKeys: readonly ConfigKey[] = [
+  required("key.converter", "The key converter of connectors that name none."),
+  required("value.converter", "The value converter of connectors that name none."),
+  ...[...connectRows, ...bulkheadRows].map(keyOf),
+];
+
+/**
+ * Keys and families of keys that a worker file may have and this version has no use for: settings of
+ * Kafka clients and of the JVM. They are no reason for a warning.
+ */
+export const knownWorkerKeys: readonly RegExp[] = [
+  /^(producer|consumer|admin)\./,
+  /^(key|value|header)\.converter\./,
+  /^(sasl|ssl|security)\./,
+  /^metrics?\./,
+  /^metric\.reporters$/,
+  /^client\.(id|dns\.lookup)$/,
+  /^plugin\.discovery$/,
+  /^(config|offset|status)\.storage\./,
+  /^group\.id$/,
+  /^(send|receive)\.buffer\.bytes$/,
+  /^(reconnect|retry)\.backoff\./,
+  /^socket\.connection\.setup\./,
+  /^(request|session|rebalance)\.timeout\.ms$/,
+  /^heartbeat\.interval\.ms$/,
+  /^connections\.max\.idle\.ms$/,
+  /^metadata\./,
+  /^(connect\.protocol|scheduled\.rebalance\.max\.delay\.ms)$/,
+  /^inter\.worker\./,
+  /^worker\.(sync\.timeout|unsync\.backoff)\.ms$/,
+];
+
+interface WorkerRefusal {
+  readonly key: string;
+  readonly asks: (value: string) => boolean;
+  readonly instead: string;
+}
+
+const set = (value: string) => value !== "";
+
+/** As for connectors: asked for and not there is an error, not silence. */
+export const workerRefusals: readonly WorkerRefusal[] = [
+  { key: "config.providers", asks: set, instead: "remove it and write the values themselves" },
+  { key: "rest.extension.classes", asks: set, instead: "remove it" },
+  { key: "admin.listeners", asks: set, instead: "remove it" },
+  { key: "access.control.allow.origin", asks: set, instead: "remove it" },
+  { key: "access.control.allow.methods", asks: set, instead: "remove it" },
+  { key: "response.http.headers.config", asks: set, instead: "remove it" },
+  {
+    key: "exactly.once.source.support",
+    asks: (value) => value !== "disabled",
+    instead: "remove it or set it to disabled",
+  },
+];
+
+function required(name: string, documentation: string): ConfigKey {
+  return { ...keyOf([name, "CLASS", null, documentation]), required: true };
+}
+
+function keyOf([name, type, defaultValue, documentation, validator]: Row): ConfigKey {
+  return {
+    name,
+    type,
+    required: false,
+    defaultValue,
+    importance: "MEDIUM",
+    documentation,
+    group: null,
+    order: -1,
+    width: "NONE",
+    displayName: name,
+    dependents: [],
+    validator: validator ?? null,
+  };
+}
