@@ -28,6 +28,7 @@ const commands = {
   quickstart: { built: true, run: (args) => runHost(["quickstart", ...args]) },
   build: { built: true, run: () => 0 },
   test: { built: false, run: (args) => runScript("test/run.ts", args) },
+  "generate-python": { built: false, run: (args) => runScript("test/harness/python-gen.ts", args) },
   chaos: { built: true, run: (args) => runScript("test/fault/chaos.ts", args) },
   bench: { built: true, run: (args) => runScript("test/bench/bench.ts", args) },
 };
@@ -140,13 +141,14 @@ function build() {
   const outputs = projects.map((project) => (project === "src" ? "dist" : join(project, "dist")));
   const stampFile = inRoot("dist", ".built");
   const stamp = fingerprint(projects);
-  if (outputs.every((output) => existsSync(inRoot(output))) && readIfThere(stampFile) === stamp) {
-    return;
-  }
+  const whole = outputs.every((output) => existsSync(inRoot(output)));
+  if (whole && readIfThere(stampFile) === stamp) return;
   say("building …");
   rmSync(stampFile, { force: true });
   const tsc = inRoot("node_modules", "typescript", "bin", "tsc");
-  if (runToStderr(process.execPath, [tsc, "-b", ...projects]) !== 0) {
+  // tsc keeps its notes beside the configs and would not see that an output folder was removed.
+  const force = whole ? [] : ["--force"];
+  if (runToStderr(process.execPath, [tsc, "-b", ...force, ...projects]) !== 0) {
     fail("the build failed: see above");
   }
   writeFileSync(stampFile, stamp);
