@@ -6,6 +6,7 @@
 export const errorCodes = {
   "batch.compressed": "a record batch is compressed with a codec that cannot be read",
   "batch.corrupt": "a record batch does not follow its format",
+  "command.quickstart_failed": "quickstart could not set up its connectors",
   "config.class_missing": "a connector config names no connector.class",
   "config.class_unknown": "no plugin has the class that a config names",
   "config.invalid": "a config has values that cannot be used; all of them are listed",
