@@ -1,0 +1,267 @@
+/** The REST server: fastify routes, one answer for every request, and the sockets it listens on. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import { within } from "../base/deadline.ts";
+import { ConfigError } from "../base/error.ts";
+import type { Listener } from "../config/listener.ts";
+import type { SubmittedConfig } from "../config/parse.ts";
+import type { ConfigInfos } from "../config/validation.ts";
+import type { Herder } from "../herder/herder.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { PluginCatalog } from "../plugin/plugin.ts";
+import { connectorResources } from "./connectors.ts";
+import { healthResources } from "./health.ts";
+import { type Answer, answerOf, errorAnswer, frameworkAnswer } from "./http-error.ts";
+import { acceptsJson, isJson } from "./media-type.ts";
+import { pluginResources } from "./plugins.ts";
+import { parseRequestPath } from "./request-path.ts";
+import type { Call, Endpoint, Method, Resource } from "./resource.ts";
+import type { RestServer } from "./rest.ts";
+import { taskResources } from "./tasks.ts";
+
+export interface RestOptions {
+  readonly herder: Herder;
+  readonly catalog: PluginCatalog;
+  /** Of a whole connector config; rejects as `validateConnector` does. */
+  readonly validate: (config: SubmittedConfig) => Promise<ConfigInfos>;
+  /** At least one. Port 0 takes any free port. */
+  readonly listeners: readonly Listener[];
+  /** The Connect API that is spoken, `4.1.1`. */
+  readonly version: string;
+  readonly commit: string;
+  /** Our own version, for the `Server` header: `/` has no room for it. */
+  readonly hostVersion: string;
+  readonly logger: Logger;
+  /** Connect's limits, shorter in tests. */
+  readonly requestMsMax?: number;
+  readonly healthMsMax?: number;
+  readonly closeMsMax?: number;
+}
+
+/** I5: nobody sends a config of this size. */
+const bodyBytesMax = 16 * 1024 * 1024;
+const paramLengthMax = 16 * 1024;
+
+/**
+ * Listens on every address before it resolves.
+ * @throws ConfigError that names the address that cannot be used.
+ */
+export async function createRestServer(options: RestOptions): Promise<RestServer> {
+  const app = fastify({
+    bodyLimit: bodyBytesMax,
+    routerOptions: { maxParamLength: paramLengthMax },
+    logger: false,
+  });
+  acceptAnyBody(app);
+  app.setNotFoundHandler((_request, reply) => send(reply, frameworkAnswer(404)));
+  app.setErrorHandler((error, _request, reply) => send(reply, httpLayerAnswer(error)));
+  for (const resource of resources(options)) serve(app, resource, options);
+  await app.ready();
+
+  const sockets = new Sockets(app, `bulkhead/${options.hostVersion}`);
+  try {
+    for (const listener of options.listeners) await sockets.listen(listener);
+  } catch (error) {
+    await sockets.close(0);
+    await app.close();
+    throw error;
+  }
+  return {
+    url: sockets.url,
+    async close() {
+      await sockets.close(options.closeMsMax ?? 60_000);
+      await app.close();
+    },
+  };
+}
+
+function resources(options: RestOptions): readonly Resource[] {
+  const { herder, catalog, validate, version, commit } = options;
+  return [
+    ...healthResources({ herder, version, commit, healthMsMax: options.healthMsMax ?? 10_000 }),
+    ...connectorResources({ herder, validate }),
+    ...taskResources(herder),
+    ...pluginResources({ catalog, validate, converterVersion: version }),
+  ];
+}
+
+/** Bodies are read as bytes whatever their type; the type was checked before. */
+function acceptAnyBody(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+}
+
+/** One route for all methods of a path, so that a wrong method is a 405 and not a 404. */
+function serve(app: FastifyInstance, resource: Resource, options: RestOptions): void {
+  app.route({
+    method: app.supportedMethods,
+    url: resource.path,
+    onRequest: (request, reply, done) => {
+      const refusal = refuse(resource, request);
+      if (refusal === undefined) done();
+      else void send(reply, refusal);
+    },
+    handler: async (request, reply) => {
+      const endpoint = endpointOf(resource, request.method);
+      const answer = endpoint ? await answerCall(endpoint, request, options) : frameworkAnswer(405);
+      return send(reply, answer);
+    },
+  });
+}
+
+function endpointOf(resource: Resource, method: string): Endpoint | undefined {
+  return resource.methods[(method === "HEAD" ? "GET" : method) as Method];
+}
+
+/** The checks of the HTTP layer, in Connect's order. */
+function refuse(resource: Resource, request: FastifyRequest): Answer | undefined {
+  if (request.method === "OPTIONS") return allowed(resource);
+  if (endpointOf(resource, request.method) === undefined) return frameworkAnswer(405);
+  const type = request.headers["content-type"];
+  const hasBody = ["POST", "PUT", "PATCH"].includes(request.method);
+  if (hasBody && type !== undefined && !isJson(type)) return frameworkAnswer(415);
+  if (!acceptsJson(request.headers.accept)) return frameworkAnswer(406);
+  return undefined;
+}
+
+function allowed(resource: Resource): Answer {
+  const methods = Object.keys(resource.methods);
+  const allow = [...(methods.includes("GET") ? ["HEAD"] : []), ...methods, "OPTIONS"].join(",");
+  return { status: 200, body: allow, headers: { allow, "content-type": "text/plain" } };
+}
+
+async function answerCall(
+  endpoint: Endpoint,
+  request: FastifyRequest,
+  options: RestOptions,
+): Promise<Answer> {
+  const { herder, logger, requestMsMax = 90_000 } = options;
+  const call = callOf(request);
+  const untyped = request.headers["content-type"] === undefined;
+  if (endpoint.readsBody && untyped && call.body?.length) return frameworkAnswer(415);
+  try {
+    if (endpoint.always) return await endpoint.handle(call);
+    const work = herder.ready.then(() => endpoint.handle(call));
+    // The work goes on after the time is up; its late failure is nobody's any more.
+    work.catch(() => {});
+    return await within(work, requestMsMax, errorAnswer(500, "Request timed out"));
+  } catch (error) {
+    const answer = answerOf(error);
+    if (answer.status >= 500) {
+      logger.warn({ err: error, method: request.method, url: request.url }, "request failed");
+    }
+    return answer;
+  }
+}
+
+function callOf(request: FastifyRequest): Call {
+  const query = request.query as Readonly<Record<string, string | string[]>>;
+  const body = request.body;
+  return {
+    params: request.params as Readonly<Record<string, string>>,
+    query: (name) => (Object.hasOwn(query, name) ? [query[name] ?? []].flat() : []),
+    body: Buffer.isBuffer(body) ? body : undefined,
+    baseUrl: `http://${request.headers.host ?? "localhost"}`,
+  };
+}
+
+function httpLayerAnswer(error: unknown): Answer {
+  const status = (error as { statusCode?: unknown }).statusCode;
+  if (typeof status === "number" && status >= 400 && status < 500) return frameworkAnswer(status);
+  return answerOf(error);
+}
+
+/** Bytes, so that fastify leaves the content type as Connect sends it. */
+function send(reply: FastifyReply, answer: Answer): FastifyReply {
+  reply.code(answer.status);
+  for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
+  if (answer.body === undefined) return reply.send();
+  if (!reply.hasHeader("content-type")) reply.header("content-type", "application/json");
+  const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
+  return reply.send(Buffer.from(text));
+}
+
+/** The listening sockets, one server each, all in front of the same routes. */
+class Sockets {
+  readonly #app: FastifyInstance;
+  readonly #serverName: string;
+  readonly #servers: Server[] = [];
+  #closing = false;
+  /** Of the first one, as bound. */
+  url = "";
+
+  constructor(app: FastifyInstance, serverName: string) {
+    this.#app = app;
+    this.#serverName = serverName;
+  }
+
+  async listen(listener: Listener): Promise<void> {
+    const server = createServer((request, response) => this.#handle(request, response));
+    const { host, port } = listener;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(listener, error)));
+      server.listen(host === "" ? { port } : { host, port }, resolve);
+    });
+    this.#servers.push(server);
+    const bound = server.address() as AddressInfo;
+    this.url ||= `http://${host === "" ? "localhost" : urlHost(host)}:${bound.port}`;
+  }
+
+  /** Waits for running requests, but not longer than this. */
+  async close(msMax: number): Promise<void> {
+    this.#closing = true;
+    const closed = this.#servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve());
+          server.closeIdleConnections();
+        }),
+    );
+    const late = await within(Promise.all(closed), msMax, "late");
+    if (late !== "late") return;
+    for (const server of this.#servers) server.closeAllConnections();
+    await Promise.all(closed);
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    response.setHeader("Server", this.#serverName);
+    // A kept connection would hold up the close that waits for it.
+    if (this.#closing) response.shouldKeepAlive = false;
+    response.once("finish", () => {
+      if (this.#closing) setImmediate(() => this.#closeIdle());
+    });
+    const path = parseRequestPath(request.url ?? "/");
+    if (path.at === "refused") {
+      response.writeHead(400, { "content-type": "application/json" });
+      response.end(JSON.stringify(frameworkAnswer(400).body));
+      return;
+    }
+    request.url = path.url;
+    this.#app.routing(request, response);
+  }
+
+  #closeIdle(): void {
+    for (const server of this.#servers) server.closeIdleConnections();
+  }
+}
+
+function listenError(listener: Listener, error: NodeJS.ErrnoException): ConfigError {
+  const address = `http://${urlHost(listener.host)}:${listener.port}`;
+  const why: Record<string, string> = {
+    EADDRINUSE: "the port is in use: stop the program that has it",
+    EACCES: "this user may not use the port: take one from 1024 up",
+    EADDRNOTAVAIL: "this machine does not have that address: correct it",
+    ENOTFOUND: "the host name is unknown: correct it",
+  };
+  const reason = why[error.code ?? ""] ?? error.message;
+  const message = `cannot listen on ${address}, ${reason}, or set listeners in the worker config to another address`;
+  return new ConfigError("rest.address_unusable", message, {
+    cause: error,
+    problems: [{ key: "listeners", message }],
+  });
+}
+
+function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
