@@ -118,6 +118,7 @@ export class HostProcess {
     method: string,
     path: string,
     body?: unknown,
+    // biome-ignore lint/suspicious/noExplicitAny: an answer's shape is what the assertions on it check
   ): Promise<{ status: number; body: any }> {
     const init: RequestInit = { method };
     if (body !== undefined) {

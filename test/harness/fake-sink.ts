@@ -1,0 +1,263 @@
+/**
+ * A sink plugin's stream and a group's consumer as object literals would have them, honest to their
+ * contracts: the plugin discards puts of an old epoch and answers in order, the consumer reads real
+ * record batches and remembers what was committed.
+ */
+import assert from "node:assert/strict";
+import { deferred } from "../../src/base/deferred.ts";
+import { BatchBuilder } from "../../src/batch/encode.ts";
+import type { Fetched, SinkConsumer, SinkConsumerOptions } from "../../src/kafka/kafka.ts";
+import type {
+  Failure,
+  FlushResult,
+  PutResult,
+  SinkEvent,
+  SinkOffset,
+  SinkStream,
+} from "../../src/plugin/plugin.ts";
+import type { Columns } from "../../src/record/columns.ts";
+import { newRecordSlice } from "../../src/record/record-slice.ts";
+
+export const transient: Failure = {
+  code: "unavailable",
+  class: "transient",
+  text: "try later",
+  hint: "",
+  exceptionClass: "",
+  stack: "",
+  causes: [],
+};
+
+/** What the fake does at each put and flush; a test scripts it. */
+export interface SinkScript {
+  onPut?(offsets: readonly SinkOffset[]): "ok" | "retry" | "rewind" | Failure;
+  onFlush?(offsets: readonly SinkOffset[]): "ok" | "fail";
+}
+
+export class FakeSinkStream implements SinkStream {
+  /** Every record that put took, in order. */
+  readonly taken: SinkOffset[] = [];
+  readonly calls: string[] = [];
+  readonly ended: Promise<string>;
+  readonly #script: SinkScript;
+  readonly #topics: string[] = [""];
+  readonly #events: SinkEvent[] = [];
+  #wake = deferred();
+  #epoch = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+  #outstanding = 0;
+  #gone = false;
+  readonly #end = deferred<string>();
+
+  constructor(script: SinkScript) {
+    this.#script = script;
+    this.ended = this.#end.promise;
+  }
+
+  topicId(topic: string): number {
+    const known = this.#topics.indexOf(topic);
+    return known > 0 ? known : this.#topics.push(topic) - 1;
+  }
+
+  formId(): number {
+    return 1;
+  }
+
+  nameId(): number {
+    return 1;
+  }
+
+  forget(): void {}
+
+  async open(partitions: readonly SinkOffset[]): Promise<undefined> {
+    assert.equal(this.#outstanding, 0, "open with a put or flush outstanding");
+    this.calls.push(`open ${partitions.map(text).join(" ")}`);
+  }
+
+  async close(partitions: readonly { topic: string; partition: number }[]): Promise<undefined> {
+    assert.equal(this.#outstanding, 0, "close with a put or flush outstanding");
+    this.calls.push(`close ${partitions.map((one) => `${one.topic}/${one.partition}`).join(" ")}`);
+  }
+
+  rewound(offsets: readonly SinkOffset[]): void {
+    assert.equal(this.#outstanding, 0, "rewound with a put or flush outstanding");
+    this.calls.push(`rewound ${offsets.map(text).join(" ")}`);
+  }
+
+  /** Room for a few puts, as credit would give. */
+  async room(signal?: AbortSignal): Promise<void> {
+    while (this.#outstanding > 4 && !signal?.aborted) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  put(columns: Columns, epoch: number): Promise<PutResult> {
+    const offsets = this.#offsetsOf(columns);
+    return this.#inTurn((): PutResult => {
+      if (epoch < this.#epoch) return { at: "discarded", epoch: this.#epoch };
+      const answer = this.#script.onPut?.(offsets) ?? "ok";
+      if (typeof answer !== "string") return { at: "failed", failure: answer };
+      if (answer === "retry") {
+        this.#epoch += 1;
+        return { at: "retry", retryAfterMs: 1, failure: transient, epoch: this.#epoch };
+      }
+      this.taken.push(...offsets);
+      if (answer === "rewind") {
+        this.#epoch += 1;
+        const first = offsets[0] as SinkOffset;
+        this.#tell({ at: "rewind", offsets: [first], epoch: this.#epoch });
+      }
+      return { at: "ok" };
+    });
+  }
+
+  flush(offsets: readonly SinkOffset[]): Promise<FlushResult> {
+    return this.#inTurn((): FlushResult => {
+      this.calls.push(`flush ${offsets.map(text).join(" ")}`);
+      if ((this.#script.onFlush?.(offsets) ?? "ok") === "ok") {
+        return { at: "safe", offsets, epoch: this.#epoch };
+      }
+      this.#epoch += 1;
+      return { at: "failed", failure: transient, epoch: this.#epoch };
+    });
+  }
+
+  async nextEvent(): Promise<SinkEvent | undefined> {
+    while (this.#events.length === 0 && !this.#gone) {
+      await this.#wake.promise;
+      this.#wake = deferred();
+    }
+    return this.#events.shift();
+  }
+
+  tryEvent(): SinkEvent | undefined {
+    return this.#events.shift();
+  }
+
+  errantReceipt(): void {}
+
+  async stop(): Promise<undefined> {
+    if (this.#gone) throw new Error("the stream is gone");
+    this.calls.push("stop");
+    this.die("stopped");
+  }
+
+  /** The process is gone: nothing is answered any more. */
+  die(reason: string): void {
+    this.#gone = true;
+    this.#end.resolve(reason);
+    this.#wake.resolve();
+  }
+
+  #tell(event: SinkEvent): void {
+    this.#events.push(event);
+    this.#wake.resolve();
+  }
+
+  /** One user thread: everything runs in stream order, and takes a moment. */
+  #inTurn<T>(work: () => T): Promise<T> {
+    this.#outstanding += 1;
+    const result = this.#queue.then(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#outstanding -= 1;
+      if (this.#gone) throw new Error("the process is gone");
+      return work();
+    });
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  #offsetsOf(columns: Columns): SinkOffset[] {
+    return [...columns.offsets].map((offset, index) => ({
+      topic: this.#topics[columns.topics[columns.topics.length === 1 ? 0 : index] as number] ?? "?",
+      partition: (columns.partitions[columns.partitions.length === 1 ? 0 : index] as number) - 1,
+      offset,
+    }));
+  }
+}
+
+/** A consumer that owns every partition of one topic with `length` records each. */
+export class FakeConsumer implements SinkConsumer {
+  readonly committedOffsets = new Map<number, number>();
+  readonly #options: SinkConsumerOptions;
+  readonly #positions: number[];
+  readonly #paused = new Set<number>();
+  readonly #length: number;
+  #joined = false;
+
+  constructor(options: SinkConsumerOptions, partitions: number, length: number) {
+    this.#options = options;
+    this.#positions = new Array<number>(partitions).fill(0);
+    this.#length = length;
+  }
+
+  async poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]> {
+    if (!this.#joined) {
+      this.#joined = true;
+      await this.#options.listener.assigned(
+        this.assignment().map((one) => ({ ...one, offset: 0 })),
+      );
+    }
+    const fetched: Fetched[] = [];
+    for (const [partition, position] of this.#positions.entries()) {
+      if (this.#paused.has(partition) || position >= this.#length) continue;
+      const end = Math.min(this.#length, position + 7);
+      fetched.push(batchesOf(partition, position, end));
+      this.#positions[partition] = end;
+    }
+    if (fetched.length === 0 && !signal?.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(timeoutMs, 2)));
+    }
+    return fetched;
+  }
+
+  assignment() {
+    return this.#positions.map((_, partition) => ({ topic: "t", partition }));
+  }
+
+  seek({ partition }: { partition: number }, offset: number): void {
+    this.#positions[partition] = offset;
+  }
+
+  pause(partitions: readonly { partition: number }[]): void {
+    for (const { partition } of partitions) this.#paused.add(partition);
+  }
+
+  resume(partitions: readonly { partition: number }[]): void {
+    for (const { partition } of partitions) this.#paused.delete(partition);
+  }
+
+  async commit(offsets: readonly SinkOffset[]): Promise<void> {
+    for (const { partition, offset } of offsets) this.committedOffsets.set(partition, offset);
+  }
+
+  async committed(): Promise<(number | null)[]> {
+    return [];
+  }
+
+  async close(): Promise<void> {
+    if (this.#joined) await this.#options.listener.revoked(this.assignment());
+  }
+}
+
+function batchesOf(partition: number, from: number, to: number): Fetched {
+  const builder = new BatchBuilder();
+  const record = newRecordSlice();
+  for (let offset = from; offset < to; offset += 1) {
+    const value = Buffer.from(`${partition}:${offset}`);
+    record.value = { ...record.value, bytes: value, start: 0, end: value.length };
+    builder.append(record, 1_000);
+  }
+  return {
+    topic: "t",
+    partition,
+    batches: Uint8Array.from(builder.finish(from)),
+    firstOffset: from,
+    nextOffset: to,
+    recordCount: to - from,
+  };
+}
+
+function text({ topic, partition, offset }: SinkOffset): string {
+  return `${topic}/${partition}@${offset}`;
+}

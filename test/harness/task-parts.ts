@@ -1,0 +1,76 @@
+/** The neighbours of a task as object literals. */
+import { systemClock } from "../../src/base/clock.ts";
+import type { Converter } from "../../src/convert/converter.ts";
+import type { Kafka } from "../../src/kafka/kafka.ts";
+import { silentLogger } from "../../src/observe/logger.ts";
+import type { PluginProcess, ProcessLease } from "../../src/plugin/plugin.ts";
+import { nullForm } from "../../src/record/columns.ts";
+import { connectorName } from "../../src/state/id.ts";
+import { newTaskMeter } from "../../src/task/create-task.ts";
+import type { TaskParts, TaskSpec } from "../../src/task/task.ts";
+
+const bytesForm = { encoding: "bytes" as const, schema: null };
+
+/** Bytes as they are. */
+export const passThrough: Converter = {
+  sourcePlan: () => ({ lane: { at: "copy" }, nullValue: () => null }),
+  toPlugin(bytes, start, end, out) {
+    out.form = start < 0 ? nullForm : bytesForm;
+    out.bytes = bytes;
+    out.start = start;
+    out.end = end;
+  },
+};
+
+export function taskSpec(
+  kind: "source" | "sink",
+  limits: Partial<TaskSpec["limits"]> = {},
+): TaskSpec {
+  return {
+    id: { connector: connectorName("c"), task: 0 },
+    kind,
+    className: "C",
+    taskClass: "T",
+    version: "1.0",
+    connectorConfig: { topics: "t" },
+    taskConfig: {},
+    limits: {
+      offsetFlushIntervalMs: 5,
+      offsetFlushTimeoutMs: 1_000,
+      startMsMax: 1_000,
+      stopMsMax: 1_000,
+      windowRecords: 1_000,
+      windowBytes: 1_000_000,
+      messageBytesMax: 65_536,
+      ...limits,
+    },
+  };
+}
+
+/** A lease on a process that only knows how to start one stream. */
+export function leaseOf(process: Partial<PluginProcess>): ProcessLease & { condemned: string[] } {
+  const condemned: string[] = [];
+  return {
+    process: { pid: 1, ...process } as PluginProcess,
+    condemned,
+    release: async () => {},
+    condemn: async (reason) => {
+      condemned.push(reason);
+    },
+  };
+}
+
+export function taskParts(lease: ProcessLease, kafka: Partial<Kafka>): TaskParts {
+  return {
+    kafka: kafka as Kafka,
+    offsets: { read: async () => [], write: async () => {} },
+    keyConverter: passThrough,
+    valueConverter: passThrough,
+    headerConverter: passThrough,
+    acquireProcess: async () => lease,
+    logger: silentLogger(),
+    clock: systemClock,
+    meter: newTaskMeter(),
+    onTopic: () => {},
+  };
+}

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SinkOffset } from "../../src/plugin/plugin.ts";
+import { SinkTask } from "../../src/task/sink-task.ts";
+import { FakeConsumer, FakeSinkStream, type SinkScript, transient } from "../harness/fake-sink.ts";
+import { leaseOf, taskParts, taskSpec } from "../harness/task-parts.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+function sinkOf(script: SinkScript, { partitions = 2, length = 50 } = {}) {
+  const stream = new FakeSinkStream(script);
+  const lease = leaseOf({ startSinkTask: async () => stream });
+  let consumer: FakeConsumer | undefined;
+  const parts = taskParts(lease, {
+    sinkConsumer: (options) => {
+      consumer = new FakeConsumer(options, partitions, length);
+      return consumer;
+    },
+  });
+  const states: string[] = [];
+  const task = new SinkTask(taskSpec("sink"), parts, "STARTED", (state) => states.push(state));
+  const stopping = new AbortController();
+  const running = task.run(stopping.signal);
+  running.catch(() => {});
+  const stop = () => {
+    stopping.abort();
+    return running;
+  };
+  return { stream, task, states, running, stop, lease, consumer: () => consumer as FakeConsumer };
+}
+
+async function committedAll(sink: ReturnType<typeof sinkOf>, length = 50, partitions = 2) {
+  await waitFor(
+    () => {
+      const { committedOffsets } = sink.consumer() ?? { committedOffsets: new Map() };
+      return [...Array(partitions).keys()].every((one) => committedOffsets.get(one) === length);
+    },
+    { withinMs: 10_000, what: "every record to be committed" },
+  );
+}
+
+/** In each partition the plugin saw every record, and no record before the one that precedes it. */
+function checkOrder(taken: readonly SinkOffset[], length: number, note: string): void {
+  for (const partition of [0, 1]) {
+    let next = 0;
+    for (const { offset } of taken.filter((one) => one.partition === partition)) {
+      assert.ok(offset <= next, `${note}: ${offset} came before ${next} of partition ${partition}`);
+      next = Math.max(next, offset + 1);
+    }
+    assert.equal(next, length, `${note}: partition ${partition} is complete`);
+  }
+}
+
+test("records are put in order, flushed, committed, and the plugin is stopped last", async () => {
+  const sink = sinkOf({});
+  await committedAll(sink);
+  await sink.stop();
+  checkOrder(sink.stream.taken, 50, "plain");
+  assert.equal(sink.stream.taken.length, 100, "nothing is put twice");
+  assert.deepEqual(sink.states, ["RUNNING"]);
+  assert.deepEqual(sink.stream.calls.slice(-2), ["close t/0 t/1", "stop"]);
+  assert.equal(sink.task.meter.sinkRecordSendTotal, 100);
+});
+
+test("a put that asks for a retry is put again before later records", async () => {
+  let tries = 0;
+  const sink = sinkOf({ onPut: () => (++tries % 3 === 1 ? "retry" : "ok") });
+  await committedAll(sink);
+  await sink.stop();
+  checkOrder(sink.stream.taken, 50, "retry");
+  assert.equal(sink.stream.taken.length, 100, "what was not done is done once");
+});
+
+test("a rewind is answered, and its records come again", async () => {
+  let rewinds = 0;
+  const sink = sinkOf({ onPut: () => (rewinds++ === 2 ? "rewind" : "ok") });
+  await committedAll(sink);
+  await sink.stop();
+  checkOrder(sink.stream.taken, 50, "rewind");
+  assert.ok(sink.stream.taken.length > 100);
+  assert.equal(sink.stream.calls.filter((call) => call.startsWith("rewound")).length, 1);
+});
+
+test("I2: after a failed flush nothing is committed and all comes again from the last commit", async () => {
+  let flushes = 0;
+  const sink = sinkOf({ onFlush: () => (flushes++ === 0 ? "fail" : "ok") });
+  await committedAll(sink);
+  await sink.stop();
+  checkOrder(sink.stream.taken, 50, "flush");
+  assert.equal(sink.stream.calls.filter((call) => call.startsWith("rewound")).length, 1);
+});
+
+test("I2: a plugin that dies while it has records leaves them uncommitted", async () => {
+  const sink = sinkOf({
+    onPut: ([first]) => {
+      if ((first as SinkOffset).offset >= 20) sink.stream.die("killed by SIGKILL");
+      return "ok";
+    },
+  });
+  await assert.rejects(sink.running, /killed by SIGKILL/);
+  for (const offset of sink.consumer().committedOffsets.values()) assert.ok(offset <= 28);
+  assert.equal(sink.stream.calls.includes("stop"), false);
+});
+
+test("a put that fails fails the task with Connect's words and the plugin's own as the cause", async () => {
+  const sink = sinkOf({ onPut: () => ({ ...transient, class: "fatal", text: "disk on fire" }) });
+  await assert.rejects(sink.running, (error: Error) => {
+    assert.equal(error.message, "Exiting WorkerSinkTask due to unrecoverable exception.");
+    assert.match(String((error.cause as Error).message), /disk on fire/);
+    return true;
+  });
+});
+
+test("a paused task takes nothing, keeps its partitions, and goes on when resumed", async () => {
+  const sink = sinkOf({}, { length: 1_000_000 });
+  await waitFor(() => sink.stream.taken.length > 0, { withinMs: 5_000 });
+  sink.task.setTarget("PAUSED");
+  await waitFor(() => sink.states.at(-1) === "PAUSED", { withinMs: 5_000 });
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const before = sink.stream.taken.length;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal(sink.stream.taken.length, before);
+  assert.equal(sink.stream.calls.filter((call) => call.startsWith("close")).length, 0);
+  sink.task.setTarget("STARTED");
+  await waitFor(() => sink.stream.taken.length > before, { withinMs: 5_000 });
+  await sink.stop();
+});
+
+test("I7: whatever a plugin answers, every record is taken in order (seeded)", async () => {
+  for (let seed = 1; seed <= 25; seed += 1) {
+    let state = seed;
+    const random = () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return state / 2 ** 32;
+    };
+    const sink = sinkOf({
+      onPut: () => (random() < 0.2 ? "retry" : random() < 0.1 ? "rewind" : "ok"),
+      onFlush: () => (random() < 0.2 ? "fail" : "ok"),
+    });
+    await committedAll(sink);
+    await sink.stop();
+    checkOrder(sink.stream.taken, 50, `seed ${seed}`);
+  }
+});
