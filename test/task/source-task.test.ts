@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SourceOffset } from "../../src/plugin/plugin.ts";
+import { SourceTask } from "../../src/task/source-task.ts";
+import { transient } from "../harness/fake-sink.ts";
+import { FakeProducer, FakeSourceStream } from "../harness/fake-source.ts";
+import { leaseOf, taskParts, taskSpec } from "../harness/task-parts.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+function sourceOf({ automatic = true, writeFails = (): boolean => false } = {}) {
+  const stream = new FakeSourceStream();
+  const producer = new FakeProducer();
+  producer.automatic = automatic;
+  const lease = leaseOf({ startSourceTask: async () => stream });
+  const written: (string | null)[] = [];
+  const parts = {
+    ...taskParts(lease, { producer: () => producer }),
+    offsets: {
+      read: async () => [],
+      write: async (_connector: string, offsets: readonly SourceOffset[]) => {
+        if (writeFails()) throw new Error("disk full");
+        written.push(...offsets.map((one) => one.offset));
+      },
+    },
+  };
+  const states: string[] = [];
+  const task = new SourceTask(taskSpec("source"), parts, "STARTED", (state) => states.push(state));
+  const stopping = new AbortController();
+  const running = task.run(stopping.signal);
+  running.catch(() => {});
+  const stop = () => {
+    stopping.abort();
+    return running;
+  };
+  const said = (call: string) =>
+    waitFor(() => stream.calls.some((one) => one.startsWith(call)), {
+      withinMs: 5_000,
+      what: `"${call}" to be said`,
+    });
+  return { stream, producer, task, states, running, stop, lease, written, said };
+}
+
+test("records are stored, acknowledged, then committed, and the plugin drains before it stops", async () => {
+  const source = sourceOf();
+  source.stream.records(["a", "b"], 0);
+  await source.said("committed");
+  await source.stop();
+  assert.deepEqual(source.producer.values, ["a", "b"]);
+  const told = source.stream.calls.filter((call) => !call.startsWith("credit"));
+  assert.deepEqual(told, ["resume", "acked 1 (2 stored)", 'committed {"n":2}', "drain", "stop"]);
+  assert.deepEqual(source.written, ['{"n":2}']);
+  assert.equal(source.task.meter.sourceRecordWriteTotal, 2);
+});
+
+test("credit comes back as soon as the producer has the records, without waiting for outcomes", async () => {
+  const source = sourceOf({ automatic: false });
+  source.stream.records(["a", "b"], 0);
+  await source.said("credit 2 ");
+  assert.equal(
+    source.stream.calls.some((call) => call.startsWith("acked")),
+    false,
+  );
+  source.producer.settle(2);
+  await source.said("acked 1");
+  await source.stop();
+});
+
+test("I1: a record that fails fails the task, and only what stands before it is committed", async () => {
+  const source = sourceOf({ automatic: false });
+  source.stream.records(["a", "b", "c"], 0);
+  await source.said("credit 3 ");
+  source.producer.settle(1);
+  source.producer.settle(1, new Error("too large"));
+  await assert.rejects(source.running, (error: Error) => {
+    assert.equal(error.message, "Unrecoverable exception from producer send callback");
+    assert.match((error.cause as Error).message, /too large/);
+    return true;
+  });
+  assert.deepEqual(source.written, ['{"n":1}']);
+  assert.equal(source.stream.calls.at(-1), "stop");
+});
+
+test("what a plugin had sent whole before it died is stored and committed", async () => {
+  const source = sourceOf();
+  source.stream.records(["a"], 0);
+  source.stream.records(["b"], 1);
+  source.stream.die("plugin process 7 (file) was killed by SIGKILL");
+  await assert.rejects(source.running, /was killed by SIGKILL/);
+  assert.deepEqual(source.producer.values, ["a", "b"]);
+  assert.equal(source.written.at(-1), '{"n":2}');
+  assert.equal(source.stream.calls.includes("stop"), false);
+});
+
+test("a failure that the plugin reports is the task's, with the plugin's own stack", async () => {
+  const source = sourceOf();
+  source.stream.push({
+    at: "failed",
+    failure: {
+      ...transient,
+      class: "fatal",
+      text: "no such table",
+      stack: "Oops: no such table\n at x",
+    },
+  });
+  await assert.rejects(source.running, (error: Error & { trace?: string }) => {
+    assert.match(error.message, /no such table/);
+    assert.equal(error.trace, "Oops: no such table\n at x");
+    return true;
+  });
+});
+
+test("a commit that fails is tried again with the same offsets", async () => {
+  let tries = 0;
+  const source = sourceOf({ writeFails: () => ++tries <= 2 });
+  source.stream.records(["a"], 0);
+  await source.said("committed");
+  await source.stop();
+  assert.deepEqual(source.written, ['{"n":1}']);
+  assert.ok(source.task.meter.offsetCommitSkipTotal >= 2);
+});
+
+test("pause and resume reach the plugin and the status", async () => {
+  const source = sourceOf();
+  await source.said("resume");
+  source.task.setTarget("PAUSED");
+  await source.said("pause");
+  source.task.setTarget("STARTED");
+  await waitFor(() => source.states.length === 3, { withinMs: 1_000 });
+  assert.deepEqual(source.states, ["RUNNING", "PAUSED", "RUNNING"]);
+  await source.stop();
+});
+
+test("a task that does not drain by the deadline fails and its process is not left waiting", async () => {
+  const source = sourceOf();
+  await source.said("resume");
+  source.stream.drain = () => {};
+  await assert.rejects(source.stop(), /did not drain within 1000 ms/);
+});
