@@ -36,12 +36,13 @@ const homes: Record<string, string[]> = {
 const namesThatSayNothing = /^(index|utils?|helpers?|types?|common|managers?|impls?|misc|lib)$/;
 const linesMax = 400;
 
+/** All but this file, which names what it forbids. */
 const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
   cwd: root,
   encoding: "utf8",
 })
   .split("\n")
-  .filter((file) => file !== "" && existsSync(join(root, file)));
+  .filter((file) => file !== "" && file !== "test/tidy.test.ts" && existsSync(join(root, file)));
 const text = (file: string) => readFileSync(join(root, file), "utf8");
 const isCode = (file: string) => /\.(ts|mjs)$/.test(file) && !file.includes("/gen/");
 const isTest = (file: string) => file.endsWith(".test.ts") || /(^|\/)test\//.test(file);
@@ -193,11 +194,9 @@ function unmappedFolders(): string[] {
     .map((folder) => `src/README.md says nothing of \`${folder}\``);
 }
 
-/** Spelled in two halves so that this file does not find itself. */
-const promises = new RegExp(`\\b(TO${"DO"}|FIX${"ME"}|XX${"X"}|HA${"CK"})\\b`);
-const ofThisMachine = new RegExp(
-  `(^|[\\s"'\`(=:])/(work|root|farm|home|Users)/|"resolved": "http|registry\\.(npm|yarn)|\\.\\./sha${"red"}`,
-);
+const promises = /\b(TODO|FIXME|XXX|HACK)\b/;
+const ofThisMachine =
+  /(^|[\s"'`(=:])\/(work|root|farm|home|Users)\/|"resolved": "http|registry\.(npm|yarn)|\.\.\/shared/;
 
 const rules: { name: string; broken: () => string[] }[] = [
   {
