@@ -9,8 +9,14 @@ export const errorCodes = {
   "command.quickstart_failed": "quickstart could not set up its connectors",
   "config.class_missing": "a connector config names no connector.class",
   "config.class_unknown": "no plugin has the class that a config names",
+  "config.file_invalid": "a config file was read but does not say what it must",
+  "config.file_unreadable": "a config file cannot be read",
   "config.invalid": "a config has values that cannot be used; all of them are listed",
   "config.version_malformed": "the version that a config or request asks for cannot be read",
+  "connector.not_started": "a Connector instance was asked for its tasks while it was not started",
+  "connector.raised": "a Connector instance said of itself that it has failed",
+  "connector.stop_timeout": "a Connector instance did not stop by its deadline",
+  "connector.too_many_tasks": "a connector made more task configs than tasks.max allows",
   "embedded.closed": "the embedded log was used after it was closed",
   "embedded.disk_full":
     "the disk under the embedded log has no room; nothing that was stored is lost",
@@ -43,13 +49,11 @@ export const errorCodes = {
   "rest.class_mismatch": "the class in a request body is another one than in its path",
   "rest.name_mismatch": "the connector name in a request body is another one than in its path",
   "rest.plugin_unknown": "a request names a plugin class or version that is not there",
+  "task.convert_failed": "a record from the log could not be converted for the plugin",
   "task.produce_failed": "a record could not be written to the log",
+  "task.put_failed": "a sink's plugin could not take records",
   "task.stop_timeout": "the plugin did not stop or drain a task by its deadline",
   "task.tolerance_exceeded": "a record failed and the connector tolerates none",
-  "task.convert_failed": "a record from the log could not be converted for the plugin",
-  "task.put_failed": "a sink's plugin could not take records",
-  "config.file_invalid": "a config file was read but does not say what it must",
-  "config.file_unreadable": "a config file cannot be read",
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
