@@ -1,0 +1,200 @@
+/** The port's producer over partitions in this process. */
+import { within } from "../base/deadline.ts";
+import { type Deferred, deferred } from "../base/deferred.ts";
+import { RecordError, TaskError } from "../base/error.ts";
+import { at } from "../batch/batch-header.ts";
+import { BatchBuilder, copySlice, sizeUpperBound, sliceSize } from "../batch/encode.ts";
+import { partitionOfKey } from "../batch/murmur2.ts";
+import type { Producer, ProducerOptions, Receipt } from "../kafka/kafka.ts";
+import type { RecordSlice } from "../record/record-slice.ts";
+import { PartitionQueue, type QueueOwner } from "./partition-queue.ts";
+import { PendingBatch } from "./pending-batch.ts";
+import type { Surroundings } from "./setting.ts";
+import type { Topic } from "./topic.ts";
+import type { TopicCatalog } from "./topic-catalog.ts";
+
+/** Empty batches kept to be used again, and how large one may have grown to be kept. */
+const spareBatchesMax = 8;
+const spareBytesMax = 2 * 1024 * 1024;
+
+interface TopicQueues {
+  readonly topic: Topic;
+  readonly partitions: (PartitionQueue | undefined)[];
+  /** Where records without a key go until the batch there is sent. */
+  sticky: number;
+}
+
+/** Of the config it heeds batch.size, buffer.memory, linger.ms and max.request.size. */
+export class EmbeddedProducer implements Producer, QueueOwner {
+  readonly batchBytesMax: number;
+  readonly #requestBytesMax: number;
+  readonly #bufferBytesMax: number;
+  readonly #lingerMs: number;
+  readonly #catalog: TopicCatalog;
+  readonly #surroundings: Surroundings;
+  readonly #onClose: (producer: EmbeddedProducer) => void;
+  readonly #queues = new Map<string, TopicQueues>();
+  readonly #spare: PendingBatch[] = [];
+  #last: TopicQueues | undefined;
+  #scheduled: PartitionQueue[] = [];
+  #bufferedBytes = 0;
+  #room: Deferred<void> | undefined;
+  #isClosed = false;
+  #keyBytes = new Uint8Array(256);
+
+  constructor(
+    options: ProducerOptions,
+    parts: {
+      catalog: TopicCatalog;
+      surroundings: Surroundings;
+      onClose: (producer: EmbeddedProducer) => void;
+    },
+  ) {
+    const number = (key: string, otherwise: number) => {
+      const value = Number(options.config?.[key]);
+      return Number.isFinite(value) && value >= 0 ? value : otherwise;
+    };
+    this.#requestBytesMax = number("max.request.size", 1024 * 1024);
+    this.#bufferBytesMax = number("buffer.memory", 32 * 1024 * 1024);
+    this.#lingerMs = number("linger.ms", 0);
+    this.batchBytesMax = number("batch.size", 256 * 1024);
+    this.#catalog = parts.catalog;
+    this.#surroundings = parts.surroundings;
+    this.#onClose = parts.onClose;
+  }
+
+  send(record: RecordSlice, receipt: Receipt, index: number): void {
+    if (this.#isClosed) throw closedError(record.topic);
+    const sizeBound = sizeUpperBound(record);
+    if (at.records + sizeBound > this.#requestBytesMax) throw this.#tooLarge(record, sizeBound);
+    const queues = this.#queuesOf(record.topic);
+    const queue = this.#queueOf(queues, record);
+    const timestampMs =
+      record.timestampMs === -1 ? this.#surroundings.clock.nowMs() : record.timestampMs;
+    this.#bufferedBytes += queue.add(record, timestampMs, sizeBound, receipt, index);
+  }
+
+  async room(signal?: AbortSignal): Promise<void> {
+    while (this.#bufferedBytes >= this.#bufferBytesMax && !signal?.aborted) {
+      // I5: whoever sends waits here while the buffer is full.
+      this.#room ??= deferred();
+      const wake = this.#room;
+      const stop = () => wake.resolve();
+      signal?.addEventListener("abort", stop, { once: true });
+      await wake.promise;
+      signal?.removeEventListener("abort", stop);
+      if (this.#room === wake) this.#room = undefined;
+    }
+  }
+
+  async flush(): Promise<void> {
+    const flushes: Promise<void>[] = [];
+    for (const queue of this.#allQueues()) flushes.push(queue.flush());
+    await Promise.all(flushes);
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    this.#isClosed = true;
+    const late = await within(this.flush(), timeoutMs, "late");
+    if (late !== undefined) {
+      for (const queue of this.#allQueues()) queue.fail(closedError(queue.log.topic));
+    }
+    this.#onClose(this);
+  }
+
+  takeBatch(): PendingBatch {
+    return this.#spare.pop() ?? new PendingBatch(new BatchBuilder());
+  }
+
+  giveBack(batch: PendingBatch, bytes: number): void {
+    this.#bufferedBytes -= bytes;
+    batch.reset();
+    if (this.#spare.length < spareBatchesMax && batch.builder.capacityBytes <= spareBytesMax) {
+      this.#spare.push(batch);
+    }
+    if (this.#bufferedBytes < this.#bufferBytesMax) this.#room?.resolve();
+  }
+
+  schedule(queue: PartitionQueue): void {
+    this.#scheduled.push(queue);
+    if (this.#scheduled.length > 1) return;
+    if (this.#lingerMs > 0) setTimeout(() => this.#startScheduled(), this.#lingerMs);
+    else setImmediate(() => this.#startScheduled());
+  }
+
+  #startScheduled(): void {
+    const queues = this.#scheduled;
+    this.#scheduled = [];
+    for (const queue of queues) queue.startWriting();
+    for (const each of this.#queues.values()) {
+      each.sticky = (each.sticky + 1) % each.topic.partitions.length;
+    }
+  }
+
+  #queuesOf(name: string): TopicQueues {
+    const last = this.#last;
+    if (last !== undefined && last.topic.name === name && last.topic.isOpen) return last;
+    let queues = this.#queues.get(name);
+    if (queues === undefined || !queues.topic.isOpen) {
+      const topic = this.#catalog.getOrAdd(name);
+      queues = { topic, partitions: [], sticky: 0 };
+      this.#queues.set(name, queues);
+    }
+    this.#last = queues;
+    return queues;
+  }
+
+  #queueOf(queues: TopicQueues, record: RecordSlice): PartitionQueue {
+    const { topic } = queues;
+    let { partition } = record;
+    if (partition === -1) partition = this.#choosePartition(queues, record);
+    const queue = queues.partitions[partition];
+    if (queue !== undefined) return queue;
+    const log = topic.partitions[partition];
+    if (log === undefined) {
+      throw new TaskError(
+        "kafka.partition_not_found",
+        `cannot write a record to partition ${partition} of topic ${topic.name}: ` +
+          `it has ${topic.partitions.length}, the first is 0`,
+      );
+    }
+    const made = new PartitionQueue(log, this);
+    queues.partitions[partition] = made;
+    return made;
+  }
+
+  #choosePartition(queues: TopicQueues, { key }: RecordSlice): number {
+    const partitionCount = queues.topic.partitions.length;
+    if (partitionCount === 1) return 0;
+    if (key.start < 0) return queues.sticky;
+    if (key.prefix.length === 0 && key.suffix.length === 0) {
+      return partitionOfKey(key.bytes, key.start, key.end, partitionCount);
+    }
+    const size = sliceSize(key);
+    if (this.#keyBytes.length < size) this.#keyBytes = new Uint8Array(size * 2);
+    copySlice(key, this.#keyBytes, 0);
+    return partitionOfKey(this.#keyBytes, 0, size, partitionCount);
+  }
+
+  *#allQueues(): Iterable<PartitionQueue> {
+    for (const { partitions } of this.#queues.values()) {
+      for (const queue of partitions) if (queue !== undefined) yield queue;
+    }
+  }
+
+  #tooLarge(record: RecordSlice, sizeBound: number): RecordError {
+    return new RecordError(
+      "record.too_large",
+      `cannot write a record to topic ${record.topic}: the message is ` +
+        `${at.records + sizeBound} bytes when serialized which is larger than ` +
+        `${this.#requestBytesMax}, which is the value of the max.request.size configuration`,
+    );
+  }
+}
+
+function closedError(topic: string): TaskError {
+  return new TaskError(
+    "kafka.producer_closed",
+    `cannot write to topic ${topic}: the producer is closed`,
+  );
+}
