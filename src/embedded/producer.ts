@@ -17,6 +17,9 @@ import type { TopicCatalog } from "./topic-catalog.ts";
 const spareBatchesMax = 8;
 const spareBytesMax = 2 * 1024 * 1024;
 
+/** How many records may have the same reading of the clock. */
+const clockUsesMax = 64;
+
 interface TopicQueues {
   readonly topic: Topic;
   readonly partitions: (PartitionQueue | undefined)[];
@@ -40,6 +43,8 @@ export class EmbeddedProducer implements Producer, QueueOwner {
   #bufferedBytes = 0;
   #room: Deferred<void> | undefined;
   #isClosed = false;
+  #nowMs = 0;
+  #clockUses = clockUsesMax;
   #keyBytes = new Uint8Array(256);
 
   constructor(
@@ -69,8 +74,7 @@ export class EmbeddedProducer implements Producer, QueueOwner {
     if (at.records + sizeBound > this.#requestBytesMax) throw this.#tooLarge(record, sizeBound);
     const queues = this.#queuesOf(record.topic);
     const queue = this.#queueOf(queues, record);
-    const timestampMs =
-      record.timestampMs === -1 ? this.#surroundings.clock.nowMs() : record.timestampMs;
+    const timestampMs = record.timestampMs === -1 ? this.#timeOfSending() : record.timestampMs;
     this.#bufferedBytes += queue.add(record, timestampMs, sizeBound, receipt, index);
   }
 
@@ -108,6 +112,7 @@ export class EmbeddedProducer implements Producer, QueueOwner {
 
   giveBack(batch: PendingBatch, bytes: number): void {
     this.#bufferedBytes -= bytes;
+    this.#clockUses = clockUsesMax;
     batch.reset();
     if (this.#spare.length < spareBatchesMax && batch.builder.capacityBytes <= spareBytesMax) {
       this.#spare.push(batch);
@@ -122,9 +127,20 @@ export class EmbeddedProducer implements Producer, QueueOwner {
     else setImmediate(() => this.#startScheduled());
   }
 
+  /** Asked for per turn and now and then, since the clock costs as much as the copy of a record. */
+  #timeOfSending(): number {
+    this.#clockUses += 1;
+    if (this.#lingerMs > 0 || this.#clockUses >= clockUsesMax) {
+      this.#clockUses = 0;
+      this.#nowMs = this.#surroundings.clock.nowMs();
+    }
+    return this.#nowMs;
+  }
+
   #startScheduled(): void {
     const queues = this.#scheduled;
     this.#scheduled = [];
+    this.#clockUses = clockUsesMax;
     for (const queue of queues) queue.startWriting();
     for (const each of this.#queues.values()) {
       each.sticky = (each.sticky + 1) % each.topic.partitions.length;
