@@ -100,7 +100,6 @@ function workerProperties(folder: string, port: number): Record<string, string> 
     "plugin.path": fileURLToPath(new URL("../../plugins", import.meta.url)),
     "key.converter": "org.apache.kafka.connect.storage.StringConverter",
     "value.converter": "org.apache.kafka.connect.storage.StringConverter",
-    "offset.storage.file.filename": join(folder, "offsets"),
     "offset.flush.interval.ms": "1000",
     "restart.policy": "on-failure",
   };
