@@ -17,6 +17,9 @@ export const errorCodes = {
   "connector.raised": "a Connector instance said of itself that it has failed",
   "connector.stop_timeout": "a Connector instance did not stop by its deadline",
   "connector.too_many_tasks": "a connector made more task configs than tasks.max allows",
+  "convert.data_invalid":
+    "a value does not fit its schema or its converter; Connect calls it a DataException",
+  "convert.schema_invalid": "a schema cannot be built; Connect calls it a SchemaBuilderException",
   "embedded.closed": "the embedded log was used after it was closed",
   "embedded.disk_full":
     "the disk under the embedded log has no room; nothing that was stored is lost",
@@ -42,6 +45,7 @@ export const errorCodes = {
   "plugin.request_failed": "the plugin answered a request with a failure",
   "plugin.request_timeout": "the plugin did not answer a request by its deadline",
   "plugin.task_failed": "the task's own code in the plugin reported a failure",
+  "record.json_malformed": "a text that should be JSON is not",
   "record.timestamp": "a record has a timestamp below -1",
   "record.too_large": "one record is over a size limit",
   "rest.address_unusable": "the REST server cannot listen on an address of the worker config",
@@ -54,6 +58,10 @@ export const errorCodes = {
   "task.put_failed": "a sink's plugin could not take records",
   "task.stop_timeout": "the plugin did not stop or drain a task by its deadline",
   "task.tolerance_exceeded": "a record failed and the connector tolerates none",
+  "worker.class_unknown": "a connector or task was to be started whose class no plugin has",
+  "worker.ended_early": "a connector or task ended without having been asked to",
+  "worker.generation_old": "a task was to be started that is older than one that ran here",
+  "worker.task_alive": "a task was to be started while one of its name is alive",
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

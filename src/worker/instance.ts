@@ -1,0 +1,173 @@
+import { once } from "node:events";
+import type { Clock } from "../base/clock.ts";
+import { errorLine, errorTrace, TaskError } from "../base/error.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { ConnectorState, TargetState } from "../state/status.ts";
+import type { Restarts } from "./restart-policy.ts";
+import type { InstanceAt, StopWord } from "./worker.ts";
+
+/** A Connector instance or a task: what the two have in common. */
+export interface Runnable {
+  run(signal: AbortSignal): Promise<void>;
+  setTarget(target: TargetState): void;
+}
+
+export interface InstanceOptions<R extends Runnable> {
+  /** `task a-0`: for the log. */
+  readonly label: string;
+  readonly target: TargetState;
+  readonly restarts: Restarts;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** May throw: the instance then fails as if its run had. */
+  create(target: TargetState, onState: (state: Shown) => void): R;
+  /** `safe`: said by the runtime, not by the instance. */
+  onStatus(state: ConnectorState, trace: string | null, safe: boolean): void;
+  onChange(): void;
+}
+
+type Shown = "RUNNING" | "PAUSED" | "STOPPED";
+
+const places: Record<Shown, InstanceAt> = {
+  RUNNING: "running",
+  PAUSED: "paused",
+  STOPPED: "stopped",
+};
+
+/**
+ * What runs under one name from its start to its stop, restarts by policy included. I4: there is one
+ * per name, and what an ended run still says is not heard.
+ */
+export class Instance<R extends Runnable> {
+  readonly #options: InstanceOptions<R>;
+  readonly #stop = new AbortController();
+  #at: InstanceAt = "starting";
+  #target: TargetState;
+  #runnable: R | undefined;
+  #error: unknown;
+  #runningSinceMs: number | undefined;
+  /** While it waits after a failure. */
+  #onTarget: (() => void) | undefined;
+  /** The last status to write; null keeps the one there is. */
+  #lastWord: StopWord | null = null;
+
+  constructor(options: InstanceOptions<R>) {
+    this.#options = options;
+    this.#target = options.target;
+  }
+
+  get at(): InstanceAt {
+    return this.#at;
+  }
+
+  get target(): TargetState {
+    return this.#target;
+  }
+
+  /** Why it failed; undefined while it has not. */
+  get error(): unknown {
+    return this.#error;
+  }
+
+  /** Undefined before the first start and where it could not be made. */
+  get runnable(): R | undefined {
+    return this.#runnable;
+  }
+
+  setTarget(target: TargetState): void {
+    this.#target = target;
+    if (this.#onTarget === undefined) this.#runnable?.setTarget(target);
+    else this.#onTarget();
+  }
+
+  /** `run` resolves when it has stopped. */
+  stop(word: StopWord): void {
+    if (this.#at === "stopping") return;
+    // What has failed keeps its trace, unless it is on its way to a new start.
+    this.#lastWord = this.#at === "failed" && word === "UNASSIGNED" ? null : word;
+    this.#move("stopping");
+    this.#stop.abort();
+  }
+
+  /** Resolves when it was asked to stop and has; never rejects. */
+  async run(): Promise<void> {
+    const { label, logger, onStatus } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#runOnce(signal);
+      } catch (error) {
+        if (signal.aborted) logger.warn(`${label} failed while stopping: ${errorLine(error)}`);
+        else {
+          this.#fail(error);
+          await this.#awaitRestart(signal);
+        }
+      }
+    }
+    if (this.#lastWord !== null) onStatus(this.#lastWord, null, this.#lastWord === "UNASSIGNED");
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<void> {
+    let over = false;
+    this.#runningSinceMs = undefined;
+    this.#runnable = undefined;
+    this.#runnable = this.#options.create(this.#target, (state) => {
+      if (!over) this.#show(state);
+    });
+    try {
+      await this.#runnable.run(signal);
+    } finally {
+      over = true;
+    }
+    if (!signal.aborted) {
+      throw new TaskError("worker.ended_early", "it ended without having been asked to");
+    }
+  }
+
+  #show(state: Shown): void {
+    if (this.#at === "stopping") return;
+    if (state === "RUNNING") this.#runningSinceMs ??= this.#options.clock.elapsedMs();
+    this.#options.onStatus(state, null, false);
+    this.#move(places[state]);
+  }
+
+  #fail(error: unknown): void {
+    const { label, logger, onStatus } = this.#options;
+    this.#error = error;
+    logger.error(`${label} failed: ${errorLine(error)}`);
+    onStatus("FAILED", errorTrace(error), true);
+    this.#move("failed");
+  }
+
+  /** Waits for the policy's delay, or for the one target that heals a failure by itself: STOPPED. */
+  async #awaitRestart(signal: AbortSignal): Promise<void> {
+    const { clock, label, logger, onStatus, restarts } = this.#options;
+    const now = clock.elapsedMs();
+    const delayMs = restarts.delayMs(now - (this.#runningSinceMs ?? now));
+    const stopped = new AbortController();
+    const over = AbortSignal.any([signal, stopped.signal]);
+    this.#onTarget = () => {
+      if (this.#target === "STOPPED") stopped.abort();
+    };
+    this.#onTarget();
+    if (delayMs === undefined) await untilAborted(over);
+    else {
+      logger.info({ delayMs }, `${label} starts again in ${delayMs} ms`);
+      await clock.sleep(delayMs, over);
+    }
+    this.#onTarget = undefined;
+    if (signal.aborted) return;
+    if (!stopped.signal.aborted) onStatus("RESTARTING", null, false);
+    this.#error = undefined;
+    this.#move("starting");
+  }
+
+  #move(at: InstanceAt): void {
+    this.#at = at;
+    this.#options.onChange();
+  }
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, "abort");
+}
