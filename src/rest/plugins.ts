@@ -77,7 +77,11 @@ function keysOf({ catalog, converterVersion }: PluginParts, call: Call): unknown
   if (found?.kind !== "source" && found?.kind !== "sink") return own.map((key) => keyInfo(key));
   const names = new Set(own.map((key) => key.name));
   const base = connectorKeys(found.kind).filter((key) => !names.has(key.name));
-  return [...own, ...base].map((key) => keyInfo(key));
+  return [...own, ...base].map((key) =>
+    keyInfo(
+      key.name === "connector.plugin.version" ? { ...key, defaultValue: found.version } : key,
+    ),
+  );
 }
 
 function checkVersion(name: string, version: string, call: Call): void {

@@ -30,7 +30,7 @@ export function parseRequestPath(target: string): RequestPath {
     const [name = ""] = segment.split(";");
     const decoded = decode(name);
     if (decoded === undefined || decoded === "." || decoded === "..") return { at: "refused" };
-    if (decoded === "" && segments.length > 1) return { at: "refused" };
+    if (decoded === "" && path !== "/") return { at: "refused" };
     plain.push(name);
   }
   return { at: "path", url: `/${plain.join("/")}${query}` };

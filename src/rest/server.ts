@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { within } from "../base/deadline.ts";
+import { type Deferred, deferred } from "../base/deferred.ts";
 import { ConfigError } from "../base/error.ts";
 import type { Listener } from "../config/listener.ts";
 import type { SubmittedConfig } from "../config/parse.ts";
@@ -14,6 +15,7 @@ import { connectorResources } from "./connectors.ts";
 import { healthResources } from "./health.ts";
 import { type Answer, answerOf, errorAnswer, frameworkAnswer } from "./http-error.ts";
 import { acceptsJson, isJson } from "./media-type.ts";
+import { ownResources, type RunningTask } from "./own.ts";
 import { pluginResources } from "./plugins.ts";
 import { parseRequestPath } from "./request-path.ts";
 import type { Call, Endpoint, Method, Resource } from "./resource.ts";
@@ -33,10 +35,17 @@ export interface RestOptions {
   /** Our own version, for the `Server` header: `/` has no room for it. */
   readonly hostVersion: string;
   readonly logger: Logger;
+  /** For `/bulkhead/tasks`. */
+  readonly runningTasks?: () => readonly RunningTask[];
   /** Connect's limits, shorter in tests. */
   readonly requestMsMax?: number;
   readonly healthMsMax?: number;
   readonly closeMsMax?: number;
+}
+
+interface ServeOptions extends RestOptions {
+  /** The answer to whatever still waits when the server has closed. */
+  readonly cut: Deferred<Answer>;
 }
 
 /** I5: nobody sends a config of this size. */
@@ -56,7 +65,8 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
   acceptAnyBody(app);
   app.setNotFoundHandler((_request, reply) => send(reply, frameworkAnswer(404)));
   app.setErrorHandler((error, _request, reply) => send(reply, httpLayerAnswer(error)));
-  for (const resource of resources(options)) serve(app, resource, options);
+  const cut = deferred<Answer>();
+  for (const resource of resources(options)) serve(app, resource, { ...options, cut });
   await app.ready();
 
   const sockets = new Sockets(app, `bulkhead/${options.hostVersion}`);
@@ -71,6 +81,8 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
     url: sockets.url,
     async close() {
       await sockets.close(options.closeMsMax ?? 60_000);
+      // I6: no request waits on after its connection is gone.
+      cut.resolve(errorAnswer(500, "Worker is shutting down"));
       await app.close();
     },
   };
@@ -83,6 +95,7 @@ function resources(options: RestOptions): readonly Resource[] {
     ...connectorResources({ herder, validate }),
     ...taskResources(herder),
     ...pluginResources({ catalog, validate, converterVersion: version }),
+    ...ownResources(options.runningTasks ?? (() => [])),
   ];
 }
 
@@ -93,7 +106,7 @@ function acceptAnyBody(app: FastifyInstance): void {
 }
 
 /** One route for all methods of a path, so that a wrong method is a 405 and not a 404. */
-function serve(app: FastifyInstance, resource: Resource, options: RestOptions): void {
+function serve(app: FastifyInstance, resource: Resource, options: ServeOptions): void {
   app.route({
     method: app.supportedMethods,
     url: resource.path,
@@ -134,7 +147,7 @@ function allowed(resource: Resource): Answer {
 async function answerCall(
   endpoint: Endpoint,
   request: FastifyRequest,
-  options: RestOptions,
+  options: ServeOptions,
 ): Promise<Answer> {
   const { herder, logger, requestMsMax = 90_000 } = options;
   const call = callOf(request);
@@ -145,7 +158,8 @@ async function answerCall(
     const work = herder.ready.then(() => endpoint.handle(call));
     // The work goes on after the time is up; its late failure is nobody's any more.
     work.catch(() => {});
-    return await within(work, requestMsMax, errorAnswer(500, "Request timed out"));
+    const answered = Promise.race([work, options.cut.promise]);
+    return await within(answered, requestMsMax, errorAnswer(500, "Request timed out"));
   } catch (error) {
     const answer = answerOf(error);
     if (answer.status >= 500) {

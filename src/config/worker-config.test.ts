@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError } from "../base/error.ts";
+import { workerId } from "./listener.ts";
+import { parseWorkerConfig } from "./worker-config.ts";
+
+const json = "org.apache.kafka.connect.json.JsonConverter";
+const least = { "key.converter": json, "value.converter": "StringConverter" };
+
+test("the least worker file gets Connect's defaults and ours", () => {
+  const config = parseWorkerConfig(least);
+  const { properties: _, ...typed } = config;
+  assert.deepEqual(typed, {
+    bootstrapServers: "localhost:9092",
+    keyConverter: { className: json, config: {} },
+    valueConverter: { className: "org.apache.kafka.connect.storage.StringConverter", config: {} },
+    headerConverter: {
+      className: "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+      config: {},
+    },
+    taskShutdownGracefulTimeoutMs: 5_000,
+    offsetFlushIntervalMs: 60_000,
+    offsetFlushTimeoutMs: 5_000,
+    offsetStorageFileFilename: undefined,
+    pluginPath: [],
+    listeners: [{ protocol: "http", host: "", port: 8083 }],
+    advertised: { hostName: undefined, port: undefined, listener: undefined },
+    processPer: "connector",
+    restartPolicy: "none",
+    restartDelayMs: 1_000,
+    restartDelayMsMax: 60_000,
+    pluginConnectTimeoutMs: 30_000,
+    pluginStartTimeoutMs: 60_000,
+    pluginMessageBytesMax: 4_194_304,
+    pluginWindowBytes: 16_777_216,
+    embedded: {
+      partitions: 1,
+      fsync: "interval",
+      fsyncIntervalMs: 1_000,
+      retentionMs: 604_800_000,
+      retentionBytes: -1,
+      segmentBytes: 134_217_728,
+    },
+    logLevel: "info",
+    warnings: [],
+  });
+});
+
+test("every wrong value is told at once", () => {
+  assert.throws(
+    () =>
+      parseWorkerConfig({
+        "value.converter": "Nope",
+        "offset.flush.interval.ms": "soon",
+        listeners: "https://:8443,8083",
+        "plugin.process.per": "thread",
+        "config.providers": "file",
+        "rest.advertised.listener": "ftp",
+        "value.converter.schemas.enable": "no",
+      }),
+    (error: ConfigError) => {
+      assert.ok(error instanceof ConfigError);
+      assert.deepEqual(
+        error.problems.map(({ key }) => key),
+        [
+          "key.converter",
+          "value.converter",
+          "offset.flush.interval.ms",
+          "offset.flush.interval.ms",
+          "plugin.process.per",
+          "listeners",
+          "listeners",
+          "config.providers",
+          "rest.advertised.listener",
+        ],
+      );
+      for (const { key, message } of error.problems) {
+        assert.ok(message.includes(key), message);
+        assert.ok(error.message.includes(message));
+      }
+      return true;
+    },
+  );
+});
+
+test("a wrong setting of a converter is told under its full name", () => {
+  assert.throws(() => parseWorkerConfig({ ...least, "key.converter.schemas.enable": "no" }), {
+    message:
+      "the worker config cannot be used: Invalid value no for configuration key.converter.schemas.enable: Expected value to be either true or false",
+  });
+});
+
+test("an unknown key is a warning, a setting of Kafka's clients is not", () => {
+  const config = parseWorkerConfig({
+    ...least,
+    "offset.flush.interval": "1",
+    "producer.linger.ms": "5",
+    "sasl.mechanism": "PLAIN",
+    "key.converter.schemas.enable": "false",
+    "group.id": "connect",
+    "admin.listeners": "",
+  });
+  assert.deepEqual(config.warnings, [
+    "the worker config has an unknown key that has no effect: offset.flush.interval",
+  ]);
+  assert.deepEqual(config.keyConverter.config, { "schemas.enable": "false" });
+});
+
+const ids: { listeners: string; extra: Record<string, string>; bound?: number; id: string }[] = [
+  { listeners: "http://10.0.0.1:8083", extra: {}, id: "10.0.0.1:8083" },
+  { listeners: "http://10.0.0.1:0", extra: {}, bound: 4711, id: "10.0.0.1:4711" },
+  { listeners: "http://[::1]:8083", extra: { "rest.advertised.port": "80" }, id: "::1:80" },
+  { listeners: "http://:8083", extra: { "rest.advertised.host.name": "w1" }, id: "w1:8083" },
+];
+
+for (const { listeners, extra, bound, id } of ids) {
+  test(`a worker on ${listeners} ${JSON.stringify(extra)} is known as ${id}`, () => {
+    const config = parseWorkerConfig({ ...least, listeners, ...extra });
+    assert.equal(workerId(config.listeners, config.advertised, bound), id);
+  });
+}

@@ -1,0 +1,34 @@
+/**
+ * Where this version is known to differ from the recordings, and why. The list may shrink, not grow:
+ * a row that no longer differs fails the test, so that whoever lifts it deletes it.
+ */
+export interface KnownDifference {
+  readonly case: string;
+  /** None: any step of the case. */
+  readonly steps?: readonly number[];
+  /** None: anything in the step. */
+  readonly at?: RegExp;
+  readonly why: string;
+}
+
+const topics = "the topics endpoints come later";
+const offsets = "the offsets endpoints come later";
+const converters = "only the converters there are get recommended";
+const deadLetters = "a dead letter topic is refused";
+
+export const knownDifferences: readonly KnownDifference[] = [
+  { case: "create-sink", steps: [4], why: topics },
+  { case: "delete", steps: [12], why: offsets },
+  { case: "flow-string", steps: [11, 12], why: offsets },
+  { case: "flow-string", steps: [17, 18], why: topics },
+  { case: "http-trailing-slash", steps: [8], why: "the loggers endpoints come later" },
+  { case: "lifecycle-unknown", steps: [9], why: topics },
+  { case: "lifecycle-unknown", steps: [10, 11], why: offsets },
+  { case: "names-space", steps: [5], why: topics },
+  { case: "names-unicode", steps: [5], why: topics },
+  { case: "plugins-list", steps: [2, 4, 5], why: "transformations and predicates come later" },
+  { case: "plugins-list", steps: [3], why: "the other converters come later" },
+  { case: "validate-sink-full", at: /converter\.value\.recommended_values/, why: converters },
+  { case: "validate-source-full", at: /converter\.value\.recommended_values/, why: converters },
+  { case: "validate-topics", steps: [3, 4, 7, 8], why: deadLetters },
+];
