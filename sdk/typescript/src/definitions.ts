@@ -1,0 +1,192 @@
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { jsonWriter, writeJson } from "./canonical-json.ts";
+import { Encoding } from "./gen/bulkhead/plugin/v1/record_pb.ts";
+import { SourceTaskMessageSchema } from "./gen/bulkhead/plugin/v1/source_pb.ts";
+import { DataError } from "./plugin-error.ts";
+import { logicalName, type Schema } from "./schema.ts";
+import { schemaText } from "./schema-text.ts";
+import type { SourcePartition } from "./source-record.ts";
+
+const idMax = 65_535;
+// The contract allows 32 MiB of live definitions; half of it leaves room for what one record adds.
+const liveBytesMax = 16 * 1024 * 1024;
+
+/** How values of one schema are sent. */
+export interface OutForm {
+  readonly id: number;
+  readonly encoding: "bytes" | "text" | "json";
+  /** Of JSON values. */
+  readonly write: (value: unknown) => string;
+}
+
+const nullForm: OutForm = { id: 0, encoding: "bytes", write: writeJson };
+
+/**
+ * Ids for topics, header names, forms and source partitions of one stream. A definition is handed to
+ * `send` when its id is made, so it goes before the batch that uses it.
+ */
+export class OutDefinitions {
+  readonly #send: (message: Uint8Array) => void;
+  #topics = new Map<string, number>();
+  #names = new Map<string, number>();
+  #partitions = new Map<string, number>();
+  #partitionTexts: string[] = [];
+  #formIds = new Map<string, number>();
+  #formsBySchema = new WeakMap<Schema, OutForm>();
+  #plain = new Map<string, OutForm>();
+  #liveBytes = 0;
+  #lastTopic = "";
+  #lastTopicId = 0;
+  #lastPartition: SourcePartition | null | undefined = null;
+  #lastPartitionId = 0;
+
+  constructor(send: (message: Uint8Array) => void) {
+    this.#send = send;
+  }
+
+  /** What one more record might define no longer fits: send the batch, then `forget`. */
+  get full(): boolean {
+    const most = Math.max(
+      this.#topics.size,
+      this.#names.size,
+      this.#partitions.size,
+      this.#formIds.size,
+    );
+    // A record may bring 1,000 header names and as many forms.
+    return most > idMax - 1_010 || this.#liveBytes > liveBytesMax;
+  }
+
+  /** Numbering begins again at 1. */
+  forget(): void {
+    this.#topics = new Map();
+    this.#names = new Map();
+    this.#partitions = new Map();
+    this.#partitionTexts = [];
+    this.#formIds = new Map();
+    this.#formsBySchema = new WeakMap();
+    this.#plain = new Map();
+    this.#liveBytes = 0;
+    this.#lastTopicId = 0;
+    this.#lastPartitionId = 0;
+    this.#define({ case: "forget", value: {} });
+  }
+
+  topic(topic: string): number {
+    if (topic === this.#lastTopic && this.#lastTopicId !== 0) return this.#lastTopicId;
+    let id = this.#topics.get(topic);
+    if (id === undefined) {
+      bounded("topic name", topic, 249);
+      if (topic === "") throw new DataError("a record has an empty topic name");
+      id = this.#topics.size + 1;
+      this.#topics.set(topic, id);
+      this.#define({ case: "topic", value: { id, topic } });
+    }
+    this.#lastTopic = topic;
+    this.#lastTopicId = id;
+    return id;
+  }
+
+  name(name: string): number {
+    let id = this.#names.get(name);
+    if (id === undefined) {
+      bounded("header name", name, 32 * 1024);
+      id = this.#names.size + 1;
+      this.#names.set(name, id);
+      this.#define({ case: "name", value: { id, name } });
+    }
+    return id;
+  }
+
+  partition(partition: SourcePartition | null | undefined): number {
+    // The same object is taken to be the same partition; a changed offset object is not.
+    if (partition === this.#lastPartition && this.#lastPartitionId !== 0) {
+      return this.#lastPartitionId;
+    }
+    const text = writeJson(partition);
+    let id = this.#partitions.get(text);
+    if (id === undefined) {
+      bounded("source partition", text, 64 * 1024);
+      id = this.#partitions.size + 1;
+      this.#partitions.set(text, id);
+      this.#partitionTexts[id] = text;
+      this.#define({ case: "partition", value: { id, partition: text } });
+    }
+    this.#lastPartition = partition;
+    this.#lastPartitionId = id;
+    return id;
+  }
+
+  partitionText(id: number): string {
+    return this.#partitionTexts[id] ?? "null";
+  }
+
+  /** The form for a value; `wellFormed` false = a text with lone surrogates, which goes as JSON. */
+  form(value: unknown, schema: Schema | null | undefined, wellFormed: boolean): OutForm {
+    if (schema) {
+      const form = this.#formsBySchema.get(schema) ?? this.#newForm(schema);
+      return wellFormed || form.encoding !== "text" ? form : this.#jsonForm(schema);
+    }
+    if (value === null || value === undefined) return nullForm;
+    if (typeof value === "string") return this.#plainForm(wellFormed ? "text" : "json");
+    return this.#plainForm(value instanceof Uint8Array ? "bytes" : "json");
+  }
+
+  #plainForm(encoding: OutForm["encoding"]): OutForm {
+    let form = this.#plain.get(encoding);
+    if (form === undefined) {
+      form = { id: this.#formId(encoding, undefined), encoding, write: writeJson };
+      this.#plain.set(encoding, form);
+    }
+    return form;
+  }
+
+  #newForm(schema: Schema): OutForm {
+    const encoding =
+      schema.type === "string"
+        ? "text"
+        : schema.type === "bytes" && schema.name !== logicalName.decimal
+          ? "bytes"
+          : "json";
+    const id = this.#formId(encoding, schemaText(schema));
+    const form: OutForm = { id, encoding, write: jsonWriter(schema) };
+    this.#formsBySchema.set(schema, form);
+    return form;
+  }
+
+  #jsonForm(schema: Schema): OutForm {
+    const id = this.#formId("json", schemaText(schema));
+    return { id, encoding: "json", write: jsonWriter(schema) };
+  }
+
+  #formId(encoding: OutForm["encoding"], schema: string | undefined): number {
+    const name = `${encoding} ${schema ?? ""}`;
+    let id = this.#formIds.get(name);
+    if (id === undefined) {
+      if (schema !== undefined) bounded("schema", schema, 1024 * 1024);
+      id = this.#formIds.size + 1;
+      this.#formIds.set(name, id);
+      const value = {
+        id,
+        encoding: encodings[encoding],
+        ...(schema === undefined ? {} : { schema }),
+      };
+      this.#define({ case: "form", value });
+    }
+    return id;
+  }
+
+  #define(kind: NonNullable<MessageInitShape<typeof SourceTaskMessageSchema>["kind"]>): void {
+    const message = create(SourceTaskMessageSchema, { kind });
+    const bytes = toBinary(SourceTaskMessageSchema, message);
+    this.#liveBytes += bytes.length;
+    this.#send(bytes);
+  }
+}
+
+const encodings = { bytes: Encoding.BYTES, text: Encoding.TEXT, json: Encoding.JSON } as const;
+
+function bounded(what: string, text: string, bytesMax: number): void {
+  if (text.length * 3 <= bytesMax) return;
+  const size = Buffer.byteLength(text);
+  if (size > bytesMax) throw new DataError(`a ${what} has ${size} bytes; the limit is ${bytesMax}`);
+}

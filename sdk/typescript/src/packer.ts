@@ -1,0 +1,381 @@
+import { writeJson } from "./canonical-json.ts";
+import type { OutDefinitions, OutForm } from "./definitions.ts";
+import { DataError } from "./plugin-error.ts";
+import type { Schema } from "./schema.ts";
+import type { Header, SourceOffset, SourceRecord } from "./source-record.ts";
+import { Arena, VarintColumn, zigzag } from "./wire.ts";
+import { encodeRecords, MessageParts, varint } from "./wire-message.ts";
+
+/** Where the offsets of a batch stand: with each record, or once for each source partition. */
+export type OffsetMode = "per-record" | "last";
+
+export interface PackerOptions {
+  messageBytesMax: number;
+  offsetMode: OffsetMode;
+}
+
+/** A batch ready to be written, and what it costs. */
+export interface PackedBatch {
+  readonly message: Buffer;
+  readonly count: number;
+  readonly costRecords: number;
+  readonly costBytes: number;
+  /** The last offset text of each source partition in it. */
+  readonly lastOffsets: readonly (readonly [partition: string, offset: string | null])[];
+}
+
+/** A record that does not fit into a message by itself. */
+export class RecordTooLargeError extends DataError {}
+
+const recordsMax = 10_000;
+const batchBytesTarget = 512 * 1024;
+const headersMax = 1_000;
+const batchFixedBytes = 4_096;
+const rowBytes = 64;
+const offsetTextBytesMax = 64 * 1024;
+
+type Piece = string | Uint8Array | null;
+
+/**
+ * Packs records into the columns of a batch, with builders that are used again for every batch.
+ * Nothing is kept of a record once `add` has returned.
+ */
+export class Packer {
+  readonly #definitions: OutDefinitions;
+  readonly #options: PackerOptions;
+  readonly #batchBytesTarget: number;
+  readonly #arena = new Arena();
+  readonly #offsetArena = new Arena();
+  readonly #keySizes = new VarintColumn();
+  readonly #valueSizes = new VarintColumn();
+  readonly #keyForms = new VarintColumn();
+  readonly #valueForms = new VarintColumn();
+  readonly #topics = new VarintColumn();
+  readonly #partitions = new VarintColumn();
+  readonly #timestamps = new VarintColumn();
+  readonly #headerCounts = new VarintColumn();
+  readonly #headerNames = new VarintColumn();
+  readonly #headerSizes = new VarintColumn();
+  readonly #headerForms = new VarintColumn();
+  readonly #sourcePartitions = new VarintColumn();
+  readonly #offsetSizes = new VarintColumn();
+  #lastTimestamp = -1;
+  #timestampsVary = false;
+  /** Mode "per-record": source partition and offset text of the last record. */
+  #tailPartition = 0;
+  #tailStart = 0;
+  #tailEnd = -1;
+  /** By source partition id: the offset last added, as text once it is settled. */
+  readonly #lastOffsets = new Map<number, SourceOffset | string | null>();
+  #lastOffsetsReserve = 0;
+  readonly #columns = [
+    this.#keySizes,
+    this.#valueSizes,
+    this.#keyForms,
+    this.#valueForms,
+    this.#topics,
+    this.#partitions,
+    this.#timestamps,
+    this.#headerCounts,
+    this.#headerNames,
+    this.#headerSizes,
+    this.#headerForms,
+    this.#sourcePartitions,
+    this.#offsetSizes,
+  ];
+  #count = 0;
+  #headers = 0;
+  // One record's pieces; written and read again at once.
+  #key: Piece = null;
+  #value: Piece = null;
+  readonly #headerPieces: Piece[] = [];
+  #form!: OutForm;
+
+  constructor(definitions: OutDefinitions, options: PackerOptions) {
+    this.#definitions = definitions;
+    this.#options = options;
+    this.#batchBytesTarget = Math.min(batchBytesTarget, options.messageBytesMax);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** What the batch costs in bytes of credit: the contract's size formula. */
+  get costBytes(): number {
+    return (
+      this.#arena.length +
+      this.#offsetArena.length +
+      rowBytes * (this.#count + this.#headers) +
+      batchFixedBytes
+    );
+  }
+
+  /** Time to send. */
+  get full(): boolean {
+    return this.#count >= recordsMax || this.costBytes >= this.#batchBytesTarget;
+  }
+
+  /**
+   * Adds a record. False = it does not fit into this batch any more: send the batch, then add again.
+   * @throws RecordTooLargeError, DataError; the batch is then as it was before.
+   */
+  add(record: SourceRecord): boolean {
+    if (this.#count >= recordsMax) return false;
+    const definitions = this.#definitions;
+    if (definitions.full) {
+      if (this.#count > 0) return false;
+      definitions.forget();
+    }
+    // Everything that may throw comes before the first column is touched.
+    this.#key = this.#piece(record.key, record.keySchema);
+    const keyForm = this.#form.id;
+    this.#value = this.#piece(record.value, record.valueSchema);
+    const valueForm = this.#form.id;
+    const topic = definitions.topic(record.topic);
+    const sourcePartition = definitions.partition(record.sourcePartition);
+    const headers = record.headers;
+    const headerCount = headers === undefined ? 0 : this.#prepareHeaders(headers);
+    const timestamp = checkedTimestamp(record.timestamp);
+    const partition = checkedPartition(record.partition);
+    const mark = this.#offsetArena.length;
+    if (this.#options.offsetMode === "per-record") this.#writeOffset(record.sourceOffset);
+    let fits = false;
+    try {
+      fits = this.#fits(headerCount);
+    } finally {
+      if (!fits) this.#offsetArena.length = mark;
+    }
+    if (!fits) return false;
+
+    this.#keyForms.push(keyForm);
+    this.#valueForms.push(valueForm);
+    this.#keySizes.push(this.#append(this.#key));
+    this.#valueSizes.push(this.#append(this.#value));
+    this.#topics.push(topic);
+    this.#partitions.push(partition);
+    this.#pushTimestamp(timestamp);
+    this.#headerCounts.push(headerCount);
+    if (headers !== undefined) this.#appendHeaders(headers, headerCount);
+    this.#pushOffset(sourcePartition, record.sourceOffset, mark);
+    this.#count += 1;
+    return true;
+  }
+
+  /** Call after each poll: offset objects may change from here on. */
+  settle(): void {
+    for (const [partition, offset] of this.#lastOffsets) {
+      if (typeof offset === "object" && offset !== null) {
+        this.#lastOffsets.set(partition, offsetText(offset));
+      }
+    }
+  }
+
+  /** The batch as a whole SourceTaskMessage; the packer is empty afterwards. */
+  finish(batchSeq: number, pollEnd: boolean): PackedBatch {
+    this.#keepTail();
+    this.settle();
+    if (this.#options.offsetMode === "last") this.#writeLastOffsets();
+    const columns = new MessageParts();
+    columns.add(2, this.#arena.bytes());
+    columns.zeroOrN(3, this.#keySizes);
+    columns.zeroOrN(4, this.#valueSizes);
+    columns.zeroOneOrN(5, this.#keyForms);
+    columns.zeroOneOrN(6, this.#valueForms);
+    columns.zeroOneOrN(7, this.#topics);
+    columns.zeroOneOrN(8, this.#partitions);
+    if (this.#timestampsVary) columns.add(9, this.#timestamps.bytes());
+    else if (this.#lastTimestamp !== -1) columns.add(9, varint(zigzag(this.#lastTimestamp)));
+    columns.zeroOrN(10, this.#headerCounts);
+    columns.add(11, this.#headerNames.bytes());
+    columns.zeroOrN(12, this.#headerSizes);
+    columns.zeroOneOrN(13, this.#headerForms);
+    if (this.#options.offsetMode === "last") columns.add(14, this.#sourcePartitions.bytes());
+    else columns.zeroOneOrN(14, this.#sourcePartitions);
+    columns.add(15, this.#offsetSizes.bytes());
+    columns.add(16, this.#offsetArena.bytes());
+    const batch: PackedBatch = {
+      message: encodeRecords(batchSeq, pollEnd, this.#count, columns),
+      costRecords: Math.max(1, this.#count),
+      costBytes: this.costBytes,
+      count: this.#count,
+      lastOffsets: Array.from(this.#lastOffsets, ([id, offset]) => [
+        this.#definitions.partitionText(id),
+        offset as string | null,
+      ]),
+    };
+    this.#clear();
+    return batch;
+  }
+
+  #piece(value: unknown, schema: Schema | null | undefined): Piece {
+    const wellFormed = typeof value !== "string" || isWellFormed(value);
+    const form = this.#definitions.form(value, schema, wellFormed);
+    this.#form = form;
+    if (value === null || value === undefined) {
+      if (schema && !schema.optional && schema.default === undefined) form.write(value);
+      return null;
+    }
+    if (form.encoding === "json") return form.write(value);
+    if (form.encoding === "text") {
+      if (typeof value === "string") return value;
+    } else if (value instanceof Uint8Array) return value;
+    throw new DataError(`a ${typeof value} is not of the schema's type ${schema?.type}`);
+  }
+
+  #prepareHeaders(headers: readonly Header[]): number {
+    if (headers.length > headersMax) {
+      throw new DataError(`a record has ${headers.length} headers; the limit is ${headersMax}`);
+    }
+    for (let at = 0; at < headers.length; at += 1) {
+      this.#headerPieces[at] = this.#piece(headers[at]!.value, headers[at]!.schema);
+      this.#definitions.name(headers[at]!.name);
+    }
+    return headers.length;
+  }
+
+  /** Whether the record still goes into this batch. @throws when it goes into none */
+  #fits(headerCount: number): boolean {
+    const most = sizeMost(this.#key) + sizeMost(this.#value);
+    const base = this.costBytes + this.#lastOffsetsReserve + rowBytes * (1 + headerCount);
+    const limit = this.#options.messageBytesMax;
+    if (headerCount === 0 && base + most <= limit) return true;
+    let exact = sizeOf(this.#key) + sizeOf(this.#value);
+    for (let at = 0; at < headerCount; at += 1) exact += sizeOf(this.#headerPieces[at]!);
+    if (base + exact <= limit) return true;
+    if (this.#count > 0) return false;
+    throw new RecordTooLargeError(
+      `a record has ${base + exact} bytes as a message; the limit is ${limit}`,
+      { hint: "raise the host's limit for plugin messages or make smaller records" },
+    );
+  }
+
+  #append(piece: Piece): number {
+    if (piece === null) return 0;
+    const size =
+      typeof piece === "string" ? this.#arena.writeText(piece) : this.#arena.writeBytes(piece);
+    return size + 1;
+  }
+
+  #appendHeaders(headers: readonly Header[], count: number): void {
+    for (let at = 0; at < count; at += 1) {
+      const header = headers[at]!;
+      const wellFormed = typeof header.value !== "string" || isWellFormed(header.value);
+      this.#headerNames.push(this.#definitions.name(header.name));
+      this.#headerForms.push(this.#definitions.form(header.value, header.schema, wellFormed).id);
+      this.#headerSizes.push(this.#append(this.#headerPieces[at]!));
+    }
+    this.#headers += count;
+  }
+
+  #pushTimestamp(timestamp: number): void {
+    if (this.#count === 0) this.#timestamps.push(zigzag(timestamp));
+    else {
+      this.#timestampsVary ||= timestamp !== this.#lastTimestamp;
+      this.#timestamps.push(zigzag(timestamp - this.#lastTimestamp));
+    }
+    this.#lastTimestamp = timestamp;
+  }
+
+  /** Mode "per-record": writes the offset's text to the end of the offset arena. */
+  #writeOffset(offset: SourceOffset | null | undefined): void {
+    if (offset === null || offset === undefined) return;
+    this.#offsetArena.writeText(offsetText(offset));
+  }
+
+  #pushOffset(partition: number, offset: SourceOffset | null | undefined, mark: number): void {
+    if (this.#options.offsetMode === "last") {
+      if (offset !== undefined) this.#keepLast(partition, offset);
+      return;
+    }
+    this.#sourcePartitions.push(partition);
+    if (partition !== this.#tailPartition) this.#keepTail();
+    this.#tailPartition = partition;
+    const end = this.#offsetArena.length;
+    if (offset === null || offset === undefined) {
+      this.#offsetSizes.push(0);
+      this.#tailEnd = -1;
+    } else if (this.#offsetArena.endsTwice(this.#tailStart, this.#tailEnd, mark)) {
+      this.#offsetArena.length = mark;
+      this.#offsetSizes.push(1);
+    } else {
+      this.#offsetSizes.push(end - mark + 2);
+      this.#tailStart = mark;
+      this.#tailEnd = end;
+    }
+  }
+
+  /** Mode "per-record": notes the last offset of the partition that the last record was of. */
+  #keepTail(): void {
+    if (this.#tailPartition === 0) return;
+    const text = this.#tailEnd < 0 ? null : this.#offsetArena.text(this.#tailStart, this.#tailEnd);
+    this.#lastOffsets.set(this.#tailPartition, text);
+    this.#tailPartition = 0;
+  }
+
+  #keepLast(partition: number, offset: SourceOffset | null): void {
+    if (!this.#lastOffsets.has(partition)) {
+      // Room for a text that grows while the batch does.
+      const size = offset === null ? 0 : Buffer.byteLength(offsetText(offset));
+      this.#lastOffsetsReserve += 2 * size + 256;
+    }
+    this.#lastOffsets.set(partition, offset);
+  }
+
+  #writeLastOffsets(): void {
+    for (const [partition, offset] of this.#lastOffsets) {
+      this.#sourcePartitions.push(partition);
+      const size = typeof offset === "string" ? this.#offsetArena.writeText(offset) + 2 : 0;
+      this.#offsetSizes.push(size);
+    }
+  }
+
+  #clear(): void {
+    this.#arena.length = 0;
+    this.#offsetArena.length = 0;
+    for (const column of this.#columns) column.clear();
+    this.#count = 0;
+    this.#headers = 0;
+    this.#lastTimestamp = -1;
+    this.#timestampsVary = false;
+    this.#tailEnd = -1;
+    this.#lastOffsets.clear();
+    this.#lastOffsetsReserve = 0;
+  }
+}
+
+function offsetText(offset: SourceOffset): string {
+  const text = writeJson(offset);
+  if (text.length * 3 > offsetTextBytesMax && Buffer.byteLength(text) > offsetTextBytesMax) {
+    throw new DataError(`a source offset is longer than ${offsetTextBytesMax} bytes`);
+  }
+  return text;
+}
+
+function checkedTimestamp(timestamp: number | null | undefined): number {
+  if (timestamp === undefined || timestamp === null) return -1;
+  if (!Number.isSafeInteger(timestamp)) throw new DataError(`not a timestamp: ${timestamp}`);
+  return timestamp;
+}
+
+/** As the column holds it: partition + 1, 0 = none. */
+function checkedPartition(partition: number | null | undefined): number {
+  if (partition === undefined || partition === null) return 0;
+  if (!Number.isInteger(partition) || partition < 0 || partition > 0x7fff_fffe) {
+    throw new DataError(`not a partition: ${partition}`);
+  }
+  return partition + 1;
+}
+
+function sizeMost(piece: Piece): number {
+  return piece === null ? 0 : typeof piece === "string" ? piece.length * 3 : piece.length;
+}
+
+function sizeOf(piece: Piece): number {
+  return piece === null ? 0 : typeof piece === "string" ? Buffer.byteLength(piece) : piece.length;
+}
+
+// Node 20 has it, the ES2023 library does not.
+const isWellFormed: (text: string) => boolean = Function.prototype.call.bind(
+  (String.prototype as unknown as { isWellFormed: () => boolean }).isWellFormed,
+);
