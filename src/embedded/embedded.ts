@@ -35,6 +35,7 @@ import { TopicCatalog } from "./topic-catalog.ts";
 /** How long the outcome of what was sent is waited for when the whole log is closed. */
 const closeMsMax = 5_000;
 
+/** All but the folder may be left out. */
 export interface EmbeddedOptions {
   /** Made when missing. */
   directory: string;

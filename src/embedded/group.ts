@@ -1,7 +1,7 @@
 /**
  * Who reads which partitions, decided as Kafka's classic protocol does: when members or topics change,
  * every member gives up what it holds and joins; when all have joined (or the slow ones were thrown
- * out), the partitions are shared out anew. Nothing happens to a member but inside its own `poll`: the
+ * out), the partitions are dealt out anew. Nothing happens to a member but inside its own `poll`: the
  * group only says what it has to do next.
  */
 import type { TopicPartition } from "../kafka/kafka.ts";

@@ -1,0 +1,320 @@
+/** The embedded log through the port: what its users rely on. */
+import assert from "node:assert/strict";
+import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import test from "node:test";
+import { openEmbedded } from "../../src/embedded/embedded.ts";
+import { newRecordSlice } from "../../src/record/record-slice.ts";
+import {
+  fill,
+  openLog,
+  produce,
+  readAll,
+  recordsOf,
+  temporaryFolder,
+} from "../harness/embedded-log.ts";
+
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => String(n));
+
+test("records come back in order with keys, values and nulls, also after a restart", async (t) => {
+  const directory = await temporaryFolder(t);
+  const first = await openEmbedded({ directory });
+  await fill(first, "plain", [["a", "1"], ["b", null], "3"]);
+  const { clusterId } = first;
+  await first.close();
+  const second = await openLog(t, { directory });
+  const records = await readAll(second, "plain");
+  assert.deepEqual(
+    records.map(({ offset, key, value }) => [offset, key, value]),
+    [
+      [0, "a", "1"],
+      [1, "b", null],
+      [2, null, "3"],
+    ],
+  );
+  assert.equal(second.clusterId, clusterId);
+  assert.match(clusterId, /^[\w-]{22}$/);
+});
+
+test("I7: each record has one outcome with its own offset, whatever batch it went in", async (t) => {
+  const kafka = await openLog(t);
+  const producer = kafka.producer({ clientId: "p", config: { "batch.size": "200" } });
+  const records = numbers(500).map((value) => ({ topic: "many", value }));
+  const outcomes = await produce(producer, records);
+  assert.deepEqual(
+    outcomes.map((outcome) => ("offset" in outcome ? outcome.offset : outcome.error)),
+    records.map((_, n) => n),
+  );
+  assert.deepEqual(
+    (await readAll(kafka, "many")).map(({ value }) => value),
+    numbers(500),
+  );
+});
+
+test("the receipts of two messages in one batch are told apart", async (t) => {
+  const kafka = await openLog(t);
+  const producer = kafka.producer({ clientId: "p" });
+  const told: unknown[] = [];
+  const receipt = (name: string) => ({
+    stored: (indexes: readonly number[], from: number, to: number, at: { baseOffset: number }) =>
+      told.push([name, indexes.slice(from, to), at.baseOffset]),
+    failed: () => told.push("failed"),
+  });
+  const record = { ...newRecordSlice(), topic: "joint" };
+  const [a, b] = [receipt("a"), receipt("b")];
+  producer.send(record, a, 10);
+  producer.send(record, a, 11);
+  producer.send(record, b, 0);
+  producer.send(record, a, 12);
+  await producer.flush();
+  assert.deepEqual(told, [
+    ["a", [10, 11], 0],
+    ["b", [0], 2],
+    ["a", [12], 3],
+  ]);
+});
+
+test("keys choose the partition that Kafka's clients choose", async (t) => {
+  const kafka = await openLog(t, { defaultPartitionCount: 7 });
+  await fill(kafka, "keyed", [
+    ["21", "x"],
+    ["foobar", "x"],
+    ["abc", "x"],
+  ]);
+  // toPositive(murmur2(key)) % 7 with the hashes of Kafka's own test.
+  for (const [key, hash] of [
+    ["21", -973932308],
+    ["foobar", -790332482],
+    ["abc", 479470107],
+  ] as const) {
+    const records = await readAll(kafka, "keyed", { partition: (hash & 0x7fffffff) % 7 });
+    assert.ok(
+      records.some((record) => record.key === key),
+      key,
+    );
+  }
+});
+
+test("records without a key use all partitions in the course of time", async (t) => {
+  const kafka = await openLog(t, { defaultPartitionCount: 3 });
+  const producer = kafka.producer({ clientId: "p" });
+  const used = new Set<number>();
+  for (let n = 0; n < 6; n++) {
+    const [outcome] = await produce(producer, [{ topic: "spread", value: "x" }]);
+    if ("at" in outcome!) used.add(outcome.at.partition);
+  }
+  assert.equal(used.size, 3);
+});
+
+test("what cannot be sent is refused at once, with a reason", async (t) => {
+  const kafka = await openLog(t);
+  const producer = kafka.producer({ clientId: "p", config: { "max.request.size": "200" } });
+  const send = (record: Parameters<typeof produce>[1][0]) => produce(producer, [record]);
+  await assert.rejects(send({ topic: "t", value: "x".repeat(200) }), {
+    name: "RecordError",
+    code: "record.too_large",
+    message: /is \d+ bytes when serialized which is larger than 200/,
+  });
+  await assert.rejects(send({ topic: "t", partition: 4, value: "x" }), {
+    code: "kafka.partition_not_found",
+    message: /partition 4 of topic t: it has 1/,
+  });
+  await assert.rejects(send({ topic: "no/name", value: "x" }), { code: "kafka.topic_invalid" });
+  await producer.close(1_000);
+  await assert.rejects(send({ topic: "t", value: "x" }), { code: "kafka.producer_closed" });
+});
+
+test("I5: a full buffer makes the sender wait until there is room", async (t) => {
+  const kafka = await openLog(t);
+  const producer = kafka.producer({ clientId: "p", config: { "buffer.memory": "1000" } });
+  let stored = 0;
+  const receipt = {
+    stored: (_indexes: readonly number[], from: number, to: number) => {
+      stored += to - from;
+    },
+    failed: () => assert.fail(),
+  };
+  const record = { ...newRecordSlice(), topic: "full" };
+  const bytes = Buffer.alloc(600);
+  Object.assign(record.value, { bytes, start: 0, end: bytes.length });
+  await producer.room();
+  for (let n = 0; n < 3; n++) producer.send(record, receipt, n);
+  assert.equal(stored, 0);
+  await producer.room();
+  assert.ok(stored > 0, "there is room only after something was stored");
+  producer.send(record, receipt, 3);
+  producer.send(record, receipt, 4);
+  const signal = AbortSignal.abort();
+  await producer.room(signal);
+  await producer.flush();
+  assert.equal(stored, 5);
+});
+
+test("a reader waits for records and is woken by them, by its deadline and by its signal", async (t) => {
+  const kafka = await openLog(t);
+  await kafka.admin.createTopic(topicOf("waited"));
+  const reader = kafka.partitionReader({ clientId: "r" });
+  reader.assign([{ topic: "waited", partition: 0, offset: 0 }]);
+  assert.deepEqual(await reader.poll(10), []);
+  const stop = new AbortController();
+  const stopped = reader.poll(60_000, stop.signal);
+  stop.abort();
+  assert.deepEqual(await stopped, []);
+  const polled = reader.poll(60_000);
+  await fill(kafka, "waited", ["now"]);
+  assert.deepEqual(
+    recordsOf(await polled).map(({ value }) => value),
+    ["now"],
+  );
+});
+
+test("a reader of a missing topic reads it once it is there, and again after it was deleted", async (t) => {
+  const kafka = await openLog(t);
+  const reader = kafka.partitionReader({ clientId: "r" });
+  reader.assign([{ topic: "later", partition: 0, offset: 0 }]);
+  for (const value of ["one", "two"]) {
+    const polled = reader.poll(60_000);
+    await fill(kafka, "later", [value]);
+    assert.deepEqual(
+      recordsOf(await polled).map((record) => record.value),
+      [value],
+    );
+    await kafka.admin.deleteTopic("later");
+    reader.seek({ topic: "later", partition: 0 }, 0);
+  }
+  assert.deepEqual(await kafka.admin.listTopics(), []);
+});
+
+test("reading from the middle gives the records from there on, across segments", async (t) => {
+  const directory = await temporaryFolder(t);
+  const options = { directory, segmentBytes: 400 };
+  const kafka = await openEmbedded(options);
+  const producer = kafka.producer({ clientId: "p", config: { "batch.size": "150" } });
+  await produce(
+    producer,
+    numbers(200).map((value) => ({ topic: "cut", value })),
+  );
+  const check = async (log: typeof kafka) => {
+    for (const from of [0, 1, 17, 99, 100, 101, 198, 199, 200]) {
+      assert.deepEqual(
+        (await readAll(log, "cut", { from })).map(({ offset }) => offset),
+        numbers(200).slice(from).map(Number),
+        `from ${from}`,
+      );
+    }
+  };
+  await check(kafka);
+  await kafka.close();
+  const segments = await readdir(join(directory, "topics", "cut", "0"));
+  assert.ok(segments.length > 5, "there are several segments");
+  await check(await openLog(t, options));
+});
+
+test("a batch larger than one read is read whole", async (t) => {
+  const kafka = await openLog(t);
+  const config = { "max.request.size": "9000000", "batch.size": "8000000" };
+  const producer = kafka.producer({ clientId: "p", config });
+  const value = "v".repeat(3_000_000);
+  await produce(producer, [
+    { topic: "big", value },
+    { topic: "big", value: "small" },
+  ]);
+  const records = await readAll(kafka, "big");
+  assert.deepEqual(
+    records.map((record) => record.value?.length),
+    [3_000_000, 5],
+  );
+});
+
+test("topics are listed, described with Kafka's settings, made once and deleted", async (t) => {
+  const kafka = await openLog(t, { defaultPartitionCount: 2, retentionMs: 1_234 });
+  assert.equal(await kafka.admin.createTopic(topicOf("Made", { "segment.bytes": "999" })), true);
+  assert.equal(await kafka.admin.createTopic(topicOf("Made")), false);
+  const described = await kafka.admin.describeTopic("Made");
+  assert.equal(described?.partitionCount, 2);
+  assert.equal(described?.config["segment.bytes"], "999");
+  assert.equal(described?.config["retention.ms"], "1234");
+  assert.equal(described?.config["cleanup.policy"], "delete");
+  assert.equal(await kafka.admin.describeTopic("made"), undefined);
+  await kafka.admin.createTopic({ ...topicOf("made"), partitionCount: 1 });
+  assert.deepEqual(await kafka.admin.listTopics(), ["Made", "made"]);
+  await kafka.admin.deleteTopic("Made");
+  assert.deepEqual(await kafka.admin.listTopics(), ["made"]);
+  await assert.rejects(kafka.admin.createTopic(topicOf("x", { "retention.ms": "soon" })), {
+    code: "kafka.topic_invalid",
+    message: /retention.ms soon is not a whole number/,
+  });
+});
+
+test("writing to a topic that was deleted makes it anew", async (t) => {
+  const kafka = await openLog(t);
+  const producer = kafka.producer({ clientId: "p" });
+  await produce(producer, [{ topic: "again", value: "old" }]);
+  await kafka.admin.deleteTopic("again");
+  await produce(producer, [{ topic: "again", value: "new" }]);
+  assert.deepEqual(
+    (await readAll(kafka, "again")).map(({ offset, value }) => [offset, value]),
+    [[0, "new"]],
+  );
+});
+
+test("transactions are refused with what to do instead", async (t) => {
+  const kafka = await openLog(t);
+  const options = { clientId: "p", transactionalId: "t", transactionTimeoutMs: 1_000 };
+  await assert.rejects(kafka.transactionalProducer(options), {
+    name: "TaskError",
+    code: "kafka.transactions_unsupported",
+    message: /the embedded log has none/,
+  });
+});
+
+test("a folder that cannot be used is refused with its name", async (t) => {
+  const directory = await temporaryFolder(t);
+  await writeFile(join(directory, "file"), "");
+  const inFile = join(directory, "file", "log");
+  await assert.rejects(openEmbedded({ directory: inFile }), {
+    name: "ConfigError",
+    code: "embedded.folder_unusable",
+    message: new RegExp(`cannot use ${inFile}`),
+  });
+  await writeFile(join(directory, "meta.json"), "{}");
+  await assert.rejects(openEmbedded({ directory }), { code: "embedded.folder_unusable" });
+  assert.deepEqual((await readdir(directory)).sort(), ["file", "meta.json", "topics"]);
+});
+
+test("a folder without the right to write is refused", async (t) => {
+  if (process.getuid?.() === 0) return t.skip("the superuser may write anywhere");
+  const directory = join(await temporaryFolder(t), "closed");
+  await mkdir(directory);
+  await chmod(directory, 0o500);
+  await assert.rejects(openEmbedded({ directory }), {
+    code: "embedded.folder_unusable",
+    message: /permission denied/,
+  });
+});
+
+test("a topic whose making was cut short is not there", async (t) => {
+  const directory = await temporaryFolder(t);
+  await mkdir(join(directory, "topics", "half", "0"), { recursive: true });
+  const kafka = await openLog(t, { directory });
+  assert.deepEqual(await kafka.admin.listTopics(), []);
+  await fill(kafka, "half", ["whole"]);
+  assert.match(await readFile(join(directory, "topics", "half", "topic.json"), "utf8"), /"half"/);
+});
+
+test("after it was closed the log says so", async (t) => {
+  const kafka = await openLog(t);
+  const producer = kafka.producer({ clientId: "p" });
+  const reader = kafka.partitionReader({ clientId: "r" });
+  const polled = reader.poll(60_000);
+  await kafka.close();
+  assert.deepEqual(await polled, []);
+  await assert.rejects(produce(producer, [{ topic: "t", value: "x" }]), {
+    code: "kafka.producer_closed",
+  });
+  assert.throws(() => kafka.producer({ clientId: "p" }), { code: "embedded.closed" });
+});
+
+function topicOf(name: string, config: Record<string, string> = {}) {
+  return { name, partitionCount: -1, replicationFactor: -1, config };
+}
