@@ -101,7 +101,7 @@ export class MemoryHerder implements Herder {
     refuseInvalid(await this.#parts.validate(config));
     if (this.#entries.has(name)) {
       const text = `Connector ${name} already exists`;
-      throw new RequestError("config.invalid", text, { status: 409 });
+      throw new RequestError("herder.connector_exists", text, { status: 409 });
     }
     const target = initialState ?? "STARTED";
     const tasks = target === "STARTED" ? this.#taskConfigs(name, config) : [];
@@ -213,5 +213,5 @@ export class MemoryHerder implements Herder {
 }
 
 function missing(message: string): RequestError {
-  return new RequestError("config.invalid", message, { status: 404 });
+  return new RequestError("herder.connector_unknown", message, { status: 404 });
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { deferred } from "../../src/base/deferred.ts";
@@ -158,6 +159,49 @@ test("a refused feature is a 400 that names its key", async (t) => {
   assert.equal(response.status, 400);
   assert.match((await bodyOf(response)).message, /\ntransforms is not supported by this version/);
   assert.deepEqual(await bodyOf(await fetch(`${rest.url}/connectors`)), []);
+});
+
+const bodies: { name: string; body: unknown; says: RegExp }[] = [
+  {
+    name: "an unknown member",
+    body: { name: "a", config: source, tasks: 1 },
+    says: /^Unrecognized field "tasks" \(class .*3 known properties/,
+  },
+  {
+    name: "an unknown state",
+    body: { name: "a", config: source, initial_state: "FAILED" },
+    says: /^Cannot construct instance of .*Unsupported initial state 'FAILED'/,
+  },
+  {
+    name: "a nested value",
+    body: { name: "a", config: { ...source, more: {} } },
+    says: /^Cannot deserialize value of type `java.lang.String` from Object value/,
+  },
+];
+
+for (const { name, body, says } of bodies) {
+  test(`a body with ${name} is a 500 in the words of Connect's JSON library`, async (t) => {
+    const rest = await startMemoryRest();
+    t.after(() => rest.close());
+    const response = await post(rest.url, body);
+    assert.equal(response.status, 500);
+    assert.match((await bodyOf(response)).message, says);
+  });
+}
+
+test("I5: a body over the limit is refused before it is read", async (t) => {
+  const rest = await startMemoryRest();
+  t.after(() => rest.close());
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    const headers = { "content-type": "application/json", "content-length": 17 * 1024 * 1024 };
+    const call = request(`${rest.url}/connectors`, { method: "POST", headers }, (response) => {
+      resolve(response.statusCode);
+      call.destroy();
+    });
+    call.once("error", reject);
+    call.flushHeaders();
+  });
+  assert.equal(status, 413);
 });
 
 const plugins: { path: string; status: number; says: RegExp }[] = [
