@@ -27,6 +27,13 @@ export const errorCodes = {
   "embedded.folder_unusable": "the folder of the embedded log cannot be made, read or written",
   "embedded.log_corrupt": "a stored record batch fails its checksum",
   "embedded.write_failed": "a write to the embedded log failed for another reason than a full disk",
+  "herder.connector_exists": "a connector was to be created under a name that is taken",
+  "herder.connector_unknown": "a command names a connector that does not exist",
+  "herder.shutting_down": "a command came while the worker shuts down",
+  "herder.start_failed": "a connector was written, but could not be started",
+  "herder.status_unknown": "a command asks for the status of what never ran",
+  "herder.task_unknown": "a command names a task that its connector does not have",
+  "herder.timed_out": "the effect of a command did not come in time",
   "kafka.group_not_empty": "the offsets of a consumer group cannot be changed while it has members",
   "kafka.member_fenced": "a consumer committed a partition that it no longer holds",
   "kafka.partition_not_assigned":
