@@ -1,0 +1,73 @@
+import { compareVersions } from "../config/version-range.ts";
+import type { PluginCatalog, PluginClass, PluginKind, UnusablePlugin } from "./plugin.ts";
+
+/** The order in which Connect lists plugins. */
+const kindOrder: readonly PluginKind[] = [
+  "sink",
+  "source",
+  "transformation",
+  "predicate",
+  "converter",
+  "header_converter",
+];
+
+const suffixes: Record<PluginKind, string> = {
+  sink: "Connector",
+  source: "Connector",
+  transformation: "Transformation",
+  predicate: "Predicate",
+  converter: "Converter",
+  header_converter: "HeaderConverter",
+};
+
+/** Finds classes by every name that Connect accepts; of several versions the newest. */
+export function createCatalog(
+  found: readonly PluginClass[],
+  unusable: readonly UnusablePlugin[],
+): PluginCatalog {
+  const classes = [...found].sort(byKindAndName);
+  const byName = new Map<string, PluginClass[]>();
+  for (const one of classes) add(byName, one.className, one);
+  const byAlias = new Map<string, Set<string>>();
+  for (const one of classes) {
+    for (const alias of aliasesOf(one)) {
+      const names = byAlias.get(alias) ?? new Set();
+      byAlias.set(alias, names.add(one.className));
+    }
+  }
+  return {
+    classes,
+    unusable,
+    find(name, kinds) {
+      const className = byName.has(name) ? name : onlyOne(byAlias.get(name));
+      const versions = byName.get(className ?? "") ?? [];
+      return versions.find((one) => kinds === undefined || kinds.includes(one.kind));
+    },
+  };
+}
+
+function byKindAndName(a: PluginClass, b: PluginClass): number {
+  const order = kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind);
+  if (order !== 0) return order;
+  if (a.className !== b.className) return a.className < b.className ? -1 : 1;
+  return compareVersions(b.version, a.version);
+}
+
+function add(byName: Map<string, PluginClass[]>, name: string, one: PluginClass): void {
+  const known = byName.get(name);
+  if (known === undefined) byName.set(name, [one]);
+  else known.push(one);
+}
+
+/** An alias of several classes is nobody's. */
+function onlyOne(names: ReadonlySet<string> | undefined): string | undefined {
+  return names?.size === 1 ? [...names][0] : undefined;
+}
+
+/** The simple name (of a nested class the inner one), the same without its suffix, and its own. */
+function aliasesOf({ className, kind, aliases }: PluginClass): string[] {
+  const simple = /[^.$]*$/.exec(className)?.[0] ?? className;
+  const at = simple.lastIndexOf(suffixes[kind]);
+  const short = at > 0 ? simple.slice(0, at) : simple;
+  return [simple, short, ...aliases].filter((alias) => alias !== "" && alias !== className);
+}

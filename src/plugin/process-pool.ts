@@ -1,0 +1,279 @@
+/** Plugin processes by who shares them: the implementation of the door's PluginProcesses. */
+import { hostname } from "node:os";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { TaskError } from "../base/error.ts";
+import { productVersion } from "../base/version.ts";
+import type { Logger } from "../observe/logger.ts";
+import { Gateway } from "./gateway.ts";
+import type {
+  ConnectorConfig,
+  PluginCalls,
+  PluginClass,
+  PluginManifest,
+  PluginProcesses,
+  ProcessLease,
+  ProcessUse,
+  ValidationAnswer,
+} from "./plugin.ts";
+import { PluginChild } from "./process.ts";
+import { RemoteProcess } from "./remote-process.ts";
+import { rejectSession, Session } from "./session.ts";
+
+/** `plugin.process.per`: whose tasks and Connector instances live together. */
+export type ProcessPer = "task" | "connector" | "plugin";
+
+export interface PluginProcessesOptions {
+  logger: Logger;
+  processPer: ProcessPer;
+  calls: PluginCalls;
+  clock?: Clock;
+  /** From the launch to Hello. */
+  connectMsMax?: number;
+  requestMsMax?: number;
+  /** For StopConnector, for a task that did not start, and for Shutdown. */
+  shutdownMsMax?: number;
+  /** After Shutdown: for the end of stdin, and again for SIGTERM. */
+  signalMsMax?: number;
+  maxMessageBytes?: number;
+  windowBytes?: number;
+  heartbeatMs?: number;
+}
+
+type Options = Required<PluginProcessesOptions>;
+
+/** Opens the socket that plugins dial; processes start as they are asked for. */
+export async function createPluginProcesses(
+  options: PluginProcessesOptions,
+): Promise<PluginProcesses> {
+  const full: Options = {
+    clock: systemClock,
+    connectMsMax: 30_000,
+    requestMsMax: 60_000,
+    shutdownMsMax: 5_000,
+    signalMsMax: 2_000,
+    maxMessageBytes: 4 * 1_024 * 1_024,
+    windowBytes: 4 * 1_024 * 1_024,
+    heartbeatMs: 5_000,
+    ...options,
+  };
+  const gateway = await Gateway.open({
+    messageBytesMax: full.maxMessageBytes,
+    windowBytes: full.windowBytes,
+    helloMsMax: full.connectMsMax,
+    refuse: (call) => {
+      full.logger.warn("a process without a valid token dialled the host");
+      rejectSession(call, "token", "the token is unknown, used or too late");
+    },
+  });
+  return new ProcessPool(full, gateway);
+}
+
+/** One process and who lives in it. */
+interface Resident {
+  readonly key: string;
+  readonly child: Promise<PluginChild>;
+  readonly cancel: AbortController;
+  /** How often each connector is held. */
+  readonly connectors: Map<string, number>;
+  holders: number;
+}
+
+class ProcessPool implements PluginProcesses {
+  readonly #options: Options;
+  readonly #gateway: Gateway;
+  /** Those that take new work, by who may share them. */
+  readonly #open = new Map<string, Resident>();
+  /** Every one that has not ended, also those that take no new work. */
+  readonly #all = new Set<Resident>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: Options, gateway: Gateway) {
+    this.#options = options;
+    this.#gateway = gateway;
+  }
+
+  async acquire(use: ProcessUse, signal: AbortSignal): Promise<ProcessLease> {
+    signal.throwIfAborted();
+    const key = this.#keyOf(use);
+    const resident = this.#open.get(key) ?? this.#launch(key, use.plugin);
+    hold(resident, use.connector, 1);
+    try {
+      const child = await untilAborted(resident.child, signal);
+      return this.#lease(resident, child, use);
+    } catch (error) {
+      await this.#release(resident, use.connector, "its start failed or was cancelled");
+      throw error;
+    }
+  }
+
+  async validate(
+    { className, plugin }: PluginClass,
+    config: ConnectorConfig,
+    signal: AbortSignal,
+  ): Promise<ValidationAnswer> {
+    const connector = config["name"] ?? "";
+    const resident = this.#launch(undefined, plugin);
+    hold(resident, connector, 1);
+    try {
+      const child = await untilAborted(resident.child, signal);
+      const answer = this.#remote(child, plugin).validate(className, config);
+      return await untilAborted(answer, signal);
+    } finally {
+      await this.#release(resident, connector, "the config was validated");
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    const ends = [...this.#all].map((resident) => this.#end(resident, "the host shuts down"));
+    await Promise.all(ends);
+    await this.#gateway.close();
+  }
+
+  #keyOf({ plugin, connector, task }: ProcessUse): string {
+    const { processPer } = this.#options;
+    const parts = [plugin.directory, plugin.version];
+    if (processPer !== "plugin") parts.push(connector);
+    if (processPer === "task") parts.push(task === undefined ? "connector" : `task ${task}`);
+    return JSON.stringify(parts);
+  }
+
+  /** `key` undefined: nobody else shall share it. */
+  #launch(key: string | undefined, plugin: PluginManifest): Resident {
+    if (this.#closing) {
+      throw new TaskError(
+        "plugin.closed",
+        `cannot start plugin ${plugin.name}: the host shuts down`,
+      );
+    }
+    const cancel = new AbortController();
+    const connectors = new Map<string, number>();
+    const resident: Resident = {
+      key: key ?? "",
+      child: this.#start(plugin, connectors, cancel.signal),
+      cancel,
+      connectors,
+      holders: 0,
+    };
+    if (key !== undefined) this.#open.set(key, resident);
+    this.#all.add(resident);
+    void this.#untilGone(resident);
+    return resident;
+  }
+
+  #start(
+    plugin: PluginManifest,
+    connectors: ReadonlyMap<string, number>,
+    signal: AbortSignal,
+  ): Promise<PluginChild> {
+    const { logger, clock, calls, maxMessageBytes, heartbeatMs } = this.#options;
+    const { connectMsMax, shutdownMsMax, signalMsMax, windowBytes } = this.#options;
+    return PluginChild.launch(
+      {
+        plugin,
+        gateway: this.#gateway,
+        logger,
+        clock,
+        connectors: () => [...connectors.keys()].filter((name) => name !== ""),
+        connectMsMax,
+        shutdownMsMax,
+        signalMsMax,
+        messageBytesMax: maxMessageBytes,
+        windowBytes,
+        openSession: (call, hello, rest) =>
+          new Session(call, hello, {
+            ...rest,
+            calls,
+            owns: (connector) => connectors.has(connector),
+            messageBytesMax: maxMessageBytes,
+            heartbeatMs,
+            hostName: hostname(),
+            hostVersion: productVersion,
+          }),
+      },
+      signal,
+    );
+  }
+
+  /** A process that is gone takes no new work. */
+  async #untilGone(resident: Resident): Promise<void> {
+    try {
+      await (await resident.child).exited;
+    } catch {
+      // Whoever waits for the launch gets its error.
+    } finally {
+      this.#retire(resident);
+      this.#all.delete(resident);
+    }
+  }
+
+  #retire(resident: Resident): void {
+    if (this.#open.get(resident.key) === resident) this.#open.delete(resident.key);
+  }
+
+  #lease(resident: Resident, child: PluginChild, { plugin, connector }: ProcessUse): ProcessLease {
+    let released: Promise<void> | undefined;
+    return {
+      process: this.#remote(child, plugin),
+      release: () => {
+        released ??= this.#release(resident, connector, "nothing of it is needed any more");
+        return released;
+      },
+      condemn: async (reason) => {
+        this.#retire(resident);
+        await child.kill(reason);
+      },
+    };
+  }
+
+  #remote(child: PluginChild, plugin: PluginManifest): RemoteProcess {
+    const { requestMsMax, shutdownMsMax, maxMessageBytes } = this.#options;
+    return new RemoteProcess(child, {
+      gateway: this.#gateway,
+      plugin,
+      requestMsMax,
+      stopMsMax: shutdownMsMax,
+      messageBytesMax: maxMessageBytes,
+    });
+  }
+
+  async #release(resident: Resident, connector: string, reason: string): Promise<void> {
+    hold(resident, connector, -1);
+    if (resident.holders === 0) await this.#end(resident, reason);
+  }
+
+  /** Ends a process, also one that is still starting. */
+  async #end(resident: Resident, reason: string): Promise<void> {
+    this.#retire(resident);
+    resident.cancel.abort(new TaskError("plugin.closed", `the start was given up: ${reason}`));
+    const child = await resident.child.catch(() => undefined);
+    await child?.end(reason);
+  }
+}
+
+function hold(resident: Resident, connector: string, change: 1 | -1): void {
+  resident.holders += change;
+  const held = (resident.connectors.get(connector) ?? 0) + change;
+  if (held > 0) resident.connectors.set(connector, held);
+  else if (resident.holders > 0) resident.connectors.delete(connector);
+  // The last one's name stays: what the process says while it ends is that connector's.
+}
+
+/** The work goes on; only this wait ends with the signal. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

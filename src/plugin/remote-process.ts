@@ -1,0 +1,224 @@
+/** A plugin process as the rest of the host sees it: requests over its session, tasks as streams. */
+
+import { create } from "@bufbuild/protobuf";
+import { within } from "../base/deadline.ts";
+import { deferred } from "../base/deferred.ts";
+import { TaskError } from "../base/error.ts";
+import { failureError } from "./failure-error.ts";
+import { failureFromProto, validationFromProto } from "./from-proto.ts";
+import type { Expectation, Gateway } from "./gateway.ts";
+import { ValidateMode, ValidateRequestSchema } from "./gen/bulkhead/plugin/v1/config_pb.ts";
+import {
+  StartConnectorRequestSchema,
+  StopConnectorRequestSchema,
+  TaskConfigsRequestSchema,
+} from "./gen/bulkhead/plugin/v1/connector_pb.ts";
+import type {
+  ConnectorConfig,
+  ExitReason,
+  Failure,
+  PluginManifest,
+  PluginProcess,
+  SinkStream,
+  SourceStream,
+  TaskStart,
+  ValidationAnswer,
+} from "./plugin.ts";
+import { exitWords, type PluginChild } from "./process.ts";
+import { protocolError } from "./protocol-error.ts";
+import { RemoteSink } from "./remote-sink.ts";
+import { RemoteSource } from "./remote-source.ts";
+import type { RequestCase, RequestOf, RequestOptions, ResultOf, Session } from "./session.ts";
+import type { TaskStreamOptions } from "./task-stream.ts";
+import { configToProto, startTaskToProto } from "./to-proto.ts";
+
+export interface RemoteProcessOptions {
+  gateway: Gateway;
+  plugin: PluginManifest;
+  requestMsMax: number;
+  stopMsMax: number;
+  messageBytesMax: number;
+}
+
+/** What both kinds of stream have while a task starts. */
+interface Starting {
+  readonly started: Promise<Failure | undefined>;
+  readonly ended: Promise<string>;
+  stop(timeoutMs: number): Promise<Failure | undefined>;
+}
+
+export class RemoteProcess implements PluginProcess {
+  readonly #child: PluginChild;
+  readonly #options: RemoteProcessOptions;
+
+  constructor(child: PluginChild, options: RemoteProcessOptions) {
+    this.#child = child;
+    this.#options = options;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get plugin(): PluginManifest {
+    return this.#options.plugin;
+  }
+
+  get exited(): Promise<ExitReason> {
+    return this.#child.exited;
+  }
+
+  async startConnector(
+    connector: string,
+    className: string,
+    config: ConnectorConfig,
+  ): Promise<void> {
+    const value = create(StartConnectorRequestSchema, {
+      class: className,
+      config: configToProto(config),
+    });
+    await this.#request("startConnector", value, { connector });
+  }
+
+  async stopConnector(connector: string): Promise<void> {
+    const { session } = this.#child;
+    session?.cancelRequests(connector);
+    const value = create(StopConnectorRequestSchema);
+    await this.#request("stopConnector", value, { connector, timeoutMs: this.#options.stopMsMax });
+  }
+
+  async taskConfigs(
+    connector: string,
+    tasksMax: number,
+    previous: readonly ConnectorConfig[],
+  ): Promise<{ taskClass: string; configs: readonly ConnectorConfig[] }> {
+    const value = create(TaskConfigsRequestSchema, {
+      tasksMax,
+      previous: previous.map((config) => ({ config: configToProto(config) })),
+    });
+    const { taskClass, configs } = await this.#request("taskConfigs", value, { connector });
+    return { taskClass, configs: configs.map(({ config }) => config) };
+  }
+
+  async validate(className: string, config: ConnectorConfig): Promise<ValidationAnswer> {
+    const value = create(ValidateRequestSchema, {
+      class: className,
+      config: configToProto(config),
+      mode: ValidateMode.LIVE,
+    });
+    const result = await this.#request("validate", value, { connector: config["name"] ?? "" });
+    if (result.failure !== undefined) {
+      throw failureError("validate a config", failureFromProto(result.failure));
+    }
+    return validationFromProto(result);
+  }
+
+  startSourceTask(start: TaskStart, signal: AbortSignal): Promise<SourceStream> {
+    const { gateway } = this.#options;
+    return this.#startTask<RemoteSource>(start, signal, (session, options, opened) =>
+      gateway.expectSource((call, hello) => {
+        const canonicalJson = session.has("canonical_json");
+        opened(new RemoteSource(call, hello, { ...options, canonicalJson }));
+      }),
+    );
+  }
+
+  startSinkTask(start: TaskStart, signal: AbortSignal): Promise<SinkStream> {
+    const { gateway } = this.#options;
+    return this.#startTask<RemoteSink>(start, signal, (_session, options, opened) =>
+      gateway.expectSink((call) => opened(new RemoteSink(call, options))),
+    );
+  }
+
+  async #startTask<S extends Starting>(
+    start: TaskStart,
+    signal: AbortSignal,
+    expect: (
+      session: Session,
+      options: TaskStreamOptions,
+      opened: (stream: S) => void,
+    ) => Expectation,
+  ): Promise<S> {
+    const taskName = `${start.connector}-${start.task}`;
+    const session = await this.#session(`start task ${taskName}`);
+    const opened = deferred<S>();
+    let stream: S | undefined;
+    const { messageBytesMax } = this.#options;
+    const whyGone = () => this.#child.whyGone();
+    const ticket = expect(session, { taskName, messageBytesMax, whyGone }, (one) => {
+      stream = one;
+      opened.resolve(one);
+    });
+    try {
+      return await this.#untilStarted(start, signal, ticket, opened.promise, taskName);
+    } catch (error) {
+      ticket.void();
+      if (stream !== undefined) await this.#giveUp(stream, taskName);
+      throw error;
+    }
+  }
+
+  /** Reply, stream and Started may come in any order but the last; all within one deadline. */
+  async #untilStarted<S extends Starting>(
+    start: TaskStart,
+    signal: AbortSignal,
+    ticket: Expectation,
+    opened: Promise<S>,
+    taskName: string,
+  ): Promise<S> {
+    const late = deferred<never>();
+    const timer = setTimeout(() => {
+      const text = `task ${taskName} did not start within ${start.startMsMax} ms`;
+      late.reject(new TaskError("plugin.request_timeout", text));
+    }, start.startMsMax);
+    const abort = () => late.reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      const replied = this.#request("startTask", startTaskToProto(start, ticket.secret), {
+        connector: start.connector,
+        timeoutMs: start.startMsMax,
+        signal,
+        atOnce: true,
+      });
+      replied.catch((error: unknown) => late.reject(error));
+      const stream = await Promise.race([opened, late.promise]);
+      const failure = await Promise.race([stream.started, late.promise]);
+      if (failure !== undefined) throw failureError(`start task ${taskName}`, failure);
+      return stream;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** A task that did not start is stopped all the same; one that does not stop takes all with it. */
+  async #giveUp(stream: Starting, taskName: string): Promise<void> {
+    const over = await within(stream.ended, 0, undefined);
+    if (over !== undefined) return;
+    try {
+      await stream.stop(this.#options.stopMsMax);
+    } catch {
+      await this.#child.kill(`task ${taskName} neither started nor stopped in time`);
+    }
+  }
+
+  async #request<C extends RequestCase>(
+    kind: C,
+    value: RequestOf<C>,
+    options: Pick<RequestOptions, "connector"> & Partial<RequestOptions>,
+  ): Promise<ResultOf<C>> {
+    const session = await this.#session(kind);
+    const timeoutMs = this.#options.requestMsMax;
+    const reply = await session.request(kind, value, { timeoutMs, ...options });
+    if (reply.case === "failure") throw failureError(kind, failureFromProto(reply.value));
+    if (reply.case !== kind) throw protocolError(`the reply to ${kind} is of kind ${reply.case}`);
+    return reply.value as ResultOf<C>;
+  }
+
+  async #session(doing: string): Promise<Session> {
+    const { session } = this.#child;
+    if (session !== undefined) return session;
+    const text = exitWords(await this.exited);
+    throw new TaskError("plugin.gone", `cannot ${doing}: ${text}`);
+  }
+}
