@@ -7,6 +7,7 @@ export const errorCodes = {
   "batch.compressed": "a record batch is compressed with a codec that cannot be read",
   "batch.corrupt": "a record batch does not follow its format",
   "command.quickstart_failed": "quickstart could not set up its connectors",
+  "config.bootstrap_servers": "bootstrap.servers names a log that this version has no driver for",
   "config.class_missing": "a connector config names no connector.class",
   "config.class_unknown": "no plugin has the class that a config names",
   "config.file_invalid": "a config file was read but does not say what it must",

@@ -1,0 +1,398 @@
+/**
+ * The root of a worker: builds every part once, in order, and takes them down in the order that loses
+ * nothing: REST, connectors and tasks (they drain and commit), plugin processes, the log.
+ */
+import { resolve } from "node:path";
+import { systemClock } from "./base/clock.ts";
+import { ConfigError } from "./base/error.ts";
+import { Latest } from "./base/latest.ts";
+import { Scope } from "./base/scope.ts";
+import { connectVersion, productVersion } from "./base/version.ts";
+import { soloMember } from "./cluster/solo-member.ts";
+import { workerId } from "./config/listener.ts";
+import type { SubmittedConfig } from "./config/parse.ts";
+import { pluginDescText, validateConnector } from "./config/validate-connector.ts";
+import type { ConfigInfos } from "./config/validation.ts";
+import { parseWorkerConfig, type WorkerConfig } from "./config/worker-config.ts";
+import { createConnector } from "./connector/connector-runner.ts";
+import { openEmbedded } from "./embedded/embedded.ts";
+import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
+import type { Admin, Kafka } from "./kafka/kafka.ts";
+import { openTopicLog } from "./kafka/topic-log.ts";
+import { createLogger, type Logger } from "./observe/logger.ts";
+import { discoverPlugins } from "./plugin/discovery.ts";
+import type { PluginCalls, PluginCatalog, PluginClass, PluginProcesses } from "./plugin/plugin.ts";
+import { createPluginProcesses } from "./plugin/process-pool.ts";
+import type { RunningTask } from "./rest/own.ts";
+import { createRestServer } from "./rest/server.ts";
+import type { ConfigText } from "./state/config-record.ts";
+import { connectorName } from "./state/id.ts";
+import type { TargetState } from "./state/status.ts";
+import { openConfigStore } from "./store/config-store.ts";
+import { type OffsetStore, openOffsetStore } from "./store/offset-store.ts";
+import { openStatusStore } from "./store/status-store.ts";
+import type { ConfigStore, OpenLog, StatusStore } from "./store/store.ts";
+import { createTask } from "./task/create-task.ts";
+import { taskMetrics } from "./task/metric-names.ts";
+import { taskPartsFor } from "./task-parts.ts";
+import { createLocalWorker } from "./worker/local-worker.ts";
+import { restartBounds } from "./worker/restart-policy.ts";
+import type { StatusReport, Worker } from "./worker/worker.ts";
+
+export interface HostOptions {
+  /** Default: JSON lines on stdout at the worker's `log.level`. */
+  readonly logger?: Logger;
+}
+
+/** A worker that serves its REST API. */
+export interface RunningHost {
+  readonly restUrl: string;
+  readonly admin: Admin;
+  /** Creates it, or gives it that config if it has another. */
+  putConnector(name: string, config: ConfigText, initial: TargetState | undefined): Promise<void>;
+  /** The process that runs a task now. */
+  pidOf(connector: string, task: number): number | undefined;
+  /** Rejects when the worker cannot go on; never resolves. */
+  readonly failed: Promise<never>;
+  /** Drains and ends everything; a second call changes nothing. */
+  stop(): Promise<void>;
+}
+
+/** The contract lets a plugin send this many records before the host has taken any over. */
+const windowRecords = 50_000;
+/** Source offsets are spread as widely as in Connect. */
+const offsetPartitionCount = 25;
+const statusPartitionCount = 5;
+
+/**
+ * Starts a standalone worker from the properties of a worker file.
+ * @throws ConfigError with every wrong value; what kept a part from starting.
+ */
+export async function startHost(
+  properties: Readonly<Record<string, string>>,
+  options: HostOptions = {},
+): Promise<RunningHost> {
+  const config = parseWorkerConfig(properties);
+  const logger = options.logger ?? createLogger({ level: config.logLevel });
+  for (const warning of config.warnings) logger.warn(warning);
+  const scope = new Scope();
+  try {
+    return await new Host(config, logger, scope).start();
+  } catch (error) {
+    await scope.close(error).catch((late: unknown) => logger.error({ err: late }, "cannot end"));
+    throw error;
+  }
+}
+
+interface Stores {
+  readonly configs: ConfigStore;
+  readonly statuses: StatusStore;
+  readonly offsets: OffsetStore;
+}
+
+class Host {
+  readonly #config: WorkerConfig;
+  readonly #logger: Logger;
+  readonly #scope: Scope;
+  /** Set by whatever the herder's loop has to look at. */
+  readonly #wake = new Latest<true>();
+  #worker: Worker | undefined;
+  #boundPort: number | undefined;
+
+  constructor(config: WorkerConfig, logger: Logger, scope: Scope) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#scope = scope;
+  }
+
+  async start(): Promise<RunningHost> {
+    const kafka = await this.#openLog();
+    const catalog = await this.#discover();
+    const stores = await this.#openStores(kafka);
+    const processes = await this.#openProcesses(stores.offsets);
+    const worker = this.#createWorker(kafka, catalog, stores, processes);
+    this.#worker = worker;
+    const validate = (submitted: SubmittedConfig) => this.#validate(submitted, catalog, processes);
+    const herder = this.#createHerder(kafka, catalog, stores, worker, validate);
+    const rest = await createRestServer({
+      herder,
+      catalog,
+      validate,
+      listeners: this.#config.listeners,
+      version: connectVersion,
+      commit: productVersion,
+      hostVersion: productVersion,
+      logger: this.#logger,
+      runningTasks: () => runningTasks(worker),
+    });
+    this.#boundPort = Number(new URL(rest.url).port);
+    const failed = this.#run(herder);
+    this.#scope.defer(() => rest.close());
+    await Promise.race([herder.ready, failed]);
+    this.#logger.info({ url: rest.url, version: productVersion }, "the REST API is ready");
+    return {
+      restUrl: rest.url,
+      admin: kafka.admin,
+      putConnector: (name, config, initial) => putConnector(herder, name, config, initial),
+      pidOf: (connector, task) =>
+        worker.tasks().find((one) => one.id.connector === connector && one.id.task === task)?.pid,
+      failed,
+      stop: () => this.#scope.close(),
+    };
+  }
+
+  async #openLog(): Promise<Kafka> {
+    const { bootstrapServers, embedded } = this.#config;
+    const [, directory] = /^embedded:(.+)$/.exec(bootstrapServers) ?? [];
+    if (directory === undefined) {
+      throw new ConfigError(
+        "config.bootstrap_servers",
+        `cannot use bootstrap.servers=${bootstrapServers}: this version of Bulkhead has no driver ` +
+          "for Apache Kafka yet",
+        { hint: "write bootstrap.servers=embedded:<folder> to keep the log in a folder" },
+      );
+    }
+    const kafka = await openEmbedded({
+      directory: resolve(directory),
+      defaultPartitionCount: embedded.partitions,
+      fsync: embedded.fsync,
+      fsyncIntervalMs: embedded.fsyncIntervalMs,
+      retentionMs: embedded.retentionMs,
+      retentionBytes: embedded.retentionBytes,
+      segmentBytes: embedded.segmentBytes,
+      logger: this.#logger,
+    });
+    this.#scope.defer(() => kafka.close());
+    return kafka;
+  }
+
+  async #discover(): Promise<PluginCatalog> {
+    const catalog = await discoverPlugins(this.#config.pluginPath);
+    for (const { path, reason } of catalog.unusable) {
+      this.#logger.warn({ path, reason }, "a plugin cannot be used");
+    }
+    this.#logger.info({ classes: catalog.classes.length }, "plugins found");
+    return catalog;
+  }
+
+  async #openStores(kafka: Kafka): Promise<Stores> {
+    const logger = this.#logger;
+    const onChange = () => this.#wake.set(true);
+    const opener =
+      (name: string, purpose: string): OpenLog =>
+      (log) =>
+        openTopicLog({
+          ...log,
+          kafka,
+          topicKey: `${name}.storage.topic`,
+          purpose,
+          isSinglePartition: name === "config",
+          clientId: `bulkhead-${name}`,
+          logger,
+        });
+    const offsets = await openOffsetStore({
+      openLog: opener("offset", "source connector offsets"),
+      topic: "connect-offsets",
+      partitionCount: offsetPartitionCount,
+      logger,
+    });
+    this.#scope.defer(() => offsets.close());
+    const statuses = await openStatusStore({
+      openLog: opener("status", "connector and task statuses"),
+      topic: "connect-status",
+      partitionCount: statusPartitionCount,
+      logger,
+      clock: systemClock,
+      onChange,
+    });
+    const configs = await openConfigStore({
+      openLog: opener("config", "connector configurations"),
+      topic: "connect-configs",
+      logger,
+      onChange,
+    });
+    return { configs, statuses, offsets };
+  }
+
+  async #openProcesses(offsets: OffsetStore): Promise<PluginProcesses> {
+    const calls: PluginCalls = {
+      readOffsets: (connector, partitions) => offsets.read(connector, partitions),
+      requestTaskReconfiguration: (name) => this.#worker?.requestTaskReconfiguration(name),
+      raiseError: (name, failure) => this.#worker?.raiseError(name, failure),
+    };
+    const processes = await createPluginProcesses({
+      logger: this.#logger,
+      processPer: this.#config.processPer,
+      connectMsMax: this.#config.pluginConnectTimeoutMs,
+      maxMessageBytes: this.#config.pluginMessageBytesMax,
+      calls,
+    });
+    this.#scope.defer(() => processes.close());
+    return processes;
+  }
+
+  #createWorker(
+    kafka: Kafka,
+    catalog: PluginCatalog,
+    stores: Stores,
+    processes: PluginProcesses,
+  ): Worker {
+    const config = this.#config;
+    const self = this;
+    return createLocalWorker({
+      get workerId() {
+        return self.#workerId();
+      },
+      generation: () => 0,
+      findClass: (name) => findConnector(catalog, name),
+      processes,
+      createConnector,
+      createTask,
+      taskParts: taskPartsFor({
+        kafka,
+        config,
+        offsets: stores.offsets,
+        processes,
+        logger: this.#logger,
+      }),
+      limits: {
+        offsetFlushIntervalMs: config.offsetFlushIntervalMs,
+        offsetFlushTimeoutMs: config.offsetFlushTimeoutMs,
+        startMsMax: config.pluginStartTimeoutMs,
+        stopMsMax: config.taskShutdownGracefulTimeoutMs,
+        windowRecords,
+        windowBytes: config.pluginWindowBytes,
+        messageBytesMax: config.pluginMessageBytesMax,
+      },
+      connectorStopMsMax: config.taskShutdownGracefulTimeoutMs,
+      tasksStopMsMax: config.taskShutdownGracefulTimeoutMs,
+      restartPolicy: config.restartPolicy,
+      restartBounds: {
+        ...restartBounds,
+        delayMs: config.restartDelayMs,
+        delayMsMax: config.restartDelayMsMax,
+      },
+      logger: this.#logger,
+      clock: systemClock,
+      onStatus: (report) => putStatus(stores.statuses, report),
+      onChange: () => this.#wake.set(true),
+    });
+  }
+
+  #createHerder(
+    kafka: Kafka,
+    catalog: PluginCatalog,
+    { configs, statuses }: Stores,
+    worker: Worker,
+    validate: (config: SubmittedConfig) => Promise<ConfigInfos>,
+  ): RunningHerder {
+    const self = this;
+    return createHerder({
+      kafkaClusterId: kafka.clusterId,
+      get workerId() {
+        return self.#workerId();
+      },
+      store: configs,
+      statuses,
+      worker,
+      membership: soloMember,
+      wake: this.#wake,
+      findClass: (name) => findConnector(catalog, name),
+      validate,
+      logger: this.#logger,
+      clock: systemClock,
+    });
+  }
+
+  /** The port is known once the REST server listens, which is before anything has a status. */
+  #workerId(): string {
+    return workerId(this.#config.listeners, this.#config.advertised, this.#boundPort);
+  }
+
+  /** The herder's loop; it is stopped, and waited for, before what it needs. */
+  #run(herder: RunningHerder): Promise<never> {
+    const stopping = new AbortController();
+    const running = herder.run(stopping.signal);
+    this.#scope.defer(async () => {
+      stopping.abort();
+      await running.catch(() => undefined);
+    });
+    const failed = new Promise<never>((_resolve, reject) => {
+      running.catch(reject);
+    });
+    failed.catch(() => undefined);
+    return failed;
+  }
+
+  #validate(
+    submitted: SubmittedConfig,
+    catalog: PluginCatalog,
+    processes: PluginProcesses,
+  ): Promise<ConfigInfos> {
+    const { keyConverter, valueConverter, headerConverter } = this.#config;
+    return validateConnector(submitted, {
+      findClass: (name) => findConnector(catalog, name),
+      available: () =>
+        pluginDescText(
+          catalog.classes.map((one) => ({ ...one, location: `${one.plugin.directory}/` })),
+        ),
+      worker: {
+        keyConverter: keyConverter.className,
+        valueConverter: valueConverter.className,
+        headerConverter: headerConverter.className,
+        converterVersion: connectVersion,
+      },
+      validatePlugin: (found, config) => processes.validate(found, config, this.#scope.signal),
+    });
+  }
+}
+
+function findConnector(catalog: PluginCatalog, name: string): PluginClass | undefined {
+  return catalog.find(name, ["source", "sink"]);
+}
+
+/** What the worker says of an instance goes to the status log; everyone reads it there (I3). */
+function putStatus(statuses: StatusStore, report: StatusReport): void {
+  const options = { safe: report.safe };
+  if (report.task === undefined) {
+    statuses.putConnector(report.connector, report.status, options);
+  } else {
+    const { connector, task } = report;
+    statuses.putTask({ connector, task }, report.status, options);
+  }
+}
+
+async function putConnector(
+  herder: RunningHerder,
+  name: string,
+  config: ConfigText,
+  initial: TargetState | undefined,
+): Promise<void> {
+  if (!herder.connectors().includes(connectorName(name))) {
+    await herder.create(name, config, initial);
+    return;
+  }
+  const before = Object.entries(await herder.config(name)).sort();
+  const wanted = Object.entries({ ...config, name }).sort();
+  // An identical config would restart a connector that the log has started already.
+  if (JSON.stringify(before) !== JSON.stringify(wanted)) await herder.putConfig(name, config);
+}
+
+const taskStates = {
+  starting: "UNASSIGNED",
+  running: "RUNNING",
+  paused: "PAUSED",
+  stopped: "UNASSIGNED",
+  failed: "FAILED",
+  stopping: "UNASSIGNED",
+} as const;
+
+function runningTasks(worker: Worker): RunningTask[] {
+  return worker.tasks().map(({ id, at, pid, meter }) => ({
+    connector: id.connector,
+    task: id.task,
+    state: taskStates[at],
+    pid: pid ?? null,
+    metrics: taskMetrics(meter),
+  }));
+}

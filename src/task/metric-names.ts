@@ -1,0 +1,16 @@
+import type { TaskMeter } from "./task.ts";
+
+/** A task's counts under the attribute names of Connect's MBeans (source-, sink-, task-error-). */
+export function taskMetrics(meter: TaskMeter): Readonly<Record<string, number>> {
+  return {
+    "source-record-poll-total": meter.sourceRecordPollTotal,
+    "source-record-write-total": meter.sourceRecordWriteTotal,
+    "sink-record-read-total": meter.sinkRecordReadTotal,
+    "sink-record-send-total": meter.sinkRecordSendTotal,
+    "total-record-failures": meter.totalRecordFailures,
+    "total-record-errors": meter.totalRecordErrors,
+    "total-records-skipped": meter.totalRecordsSkipped,
+    "offset-commit-completion-total": meter.offsetCommitCompletionTotal,
+    "offset-commit-skip-total": meter.offsetCommitSkipTotal,
+  };
+}
