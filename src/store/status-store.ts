@@ -104,6 +104,7 @@ class TopicStatusStore implements StatusStore {
 
   async flush(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
+    await this.#log.readToEnd();
   }
 
   async close(): Promise<void> {

@@ -68,7 +68,7 @@ export interface StatusStore {
   putTask(id: TaskId, status: TaskStatus, options?: { safe: boolean }): void;
   removeConnector(name: ConnectorName): void;
   removeTask(id: TaskId): void;
-  /** Resolves when everything put so far was written (or given up). */
+  /** Resolves when everything put so far was written and read back (or given up). */
   flush(): Promise<void>;
   close(): Promise<void>;
 }
