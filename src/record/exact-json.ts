@@ -30,6 +30,15 @@ export function parseFirstJson(text: string): JsonValue | undefined {
   return new ExactJsonReader(text).first();
 }
 
+/**
+ * Reads the last member's value of an object whose beginning is known: the text goes on with the
+ * value. undefined when the object does not end behind it.
+ * @throws RecordError `record.json_malformed`
+ */
+export function parseLastMember(text: string): JsonValue | undefined {
+  return new ExactJsonReader(text).lastMember();
+}
+
 class ExactJsonReader {
   readonly #text: string;
   #at = 0;
@@ -49,6 +58,13 @@ class ExactJsonReader {
       throw this.#unexpected("the end of the value");
     }
     return value;
+  }
+
+  lastMember(): JsonValue | undefined {
+    this.#skip();
+    const value = this.#value(1);
+    this.#skip();
+    return this.#take(0x7d) ? value : undefined;
   }
 
   end(): void {

@@ -1,0 +1,47 @@
+/** The text of a JSON document in whichever Unicode encoding it is, as Jackson finds out. */
+import { Buffer, isUtf8 } from "node:buffer";
+import { TextDecoder } from "node:util";
+import { invalid } from "../record/payload.ts";
+
+type Encoding = "utf-8" | "utf-16le" | "utf-16be" | "utf-32le" | "utf-32be";
+
+/** @throws RecordError for UTF-8 that is malformed; a byte order mark is taken off. */
+export function decodeJsonText(bytes: Uint8Array, start: number, end: number): string {
+  const run = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+  const encoding = encodingOf(run);
+  const text = decode(run, encoding);
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
+}
+
+function encodingOf(run: Uint8Array): Encoding {
+  const [first = 1, second = 1, third = 1, fourth = 1] = run;
+  if (run.length >= 4) {
+    if (first === 0 && second === 0 && (third === 0 || (third === 0xfe && fourth === 0xff))) {
+      return "utf-32be";
+    }
+    const isMark = first === 0xff && second === 0xfe;
+    if (third === 0 && fourth === 0 && (isMark || second === 0)) return "utf-32le";
+  }
+  if (run.length >= 2) {
+    if ((first === 0xfe && second === 0xff) || (first === 0 && second !== 0)) return "utf-16be";
+    if ((first === 0xff && second === 0xfe) || (first !== 0 && second === 0)) return "utf-16le";
+  }
+  return "utf-8";
+}
+
+function decode(run: Buffer, encoding: Encoding): string {
+  if (encoding === "utf-8") {
+    if (!isUtf8(run)) throw invalid("the text is not valid UTF-8");
+    return run.toString("utf8");
+  }
+  if (encoding === "utf-16le" || encoding === "utf-16be") {
+    return new TextDecoder(encoding, { ignoreBOM: true }).decode(run);
+  }
+  let text = "";
+  for (let at = 0; at + 4 <= run.length; at += 4) {
+    const point = encoding === "utf-32le" ? run.readUInt32LE(at) : run.readUInt32BE(at);
+    if (point > 0x10_ffff) throw invalid("the text is not valid UTF-32");
+    text += String.fromCodePoint(point);
+  }
+  return text;
+}
