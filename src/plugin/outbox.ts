@@ -34,7 +34,7 @@ export class Outbox {
    * Sends in order. I5: who sends more than a few messages waits for `hasRoom` or `drained`.
    * @throws TaskError when the message is over what the other side accepts
    */
-  send(message: Buffer | Uint8Array): void {
+  send(message: Uint8Array): void {
     if (this.#closed) return;
     if (message.length > this.#bytesMax) {
       throw new TaskError(
@@ -42,7 +42,9 @@ export class Outbox {
         `a message to the plugin has ${message.length} bytes; at most ${this.#bytesMax} fit`,
       );
     }
-    this.#full = !this.#call.write(message as Buffer);
+    // grpc-js copies with a method that only a Buffer has.
+    const { buffer, byteOffset, length } = message;
+    this.#full = !this.#call.write(Buffer.from(buffer, byteOffset, length));
   }
 
   /** Resolves once there is room, or none will come. */

@@ -1,0 +1,43 @@
+/** What a plugin prints or logs, as lines of the host's log. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { noSignal, rawHost } from "../harness/raw-plugin.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+test("stdout, stderr and log batches bear the connector's name, the plugin's and the pid", async (t) => {
+  const { processes, manifest, log } = await rawHost(t);
+  const lease = await processes.acquire(
+    { plugin: manifest("noisy"), connector: "alpha" },
+    noSignal,
+  );
+  await waitFor(() => log.find("a line of someone else") !== undefined, { withinMs: 5_000 });
+  await waitFor(() => log.find("xxxx") !== undefined, { withinMs: 5_000 });
+  const { pid } = lease.process;
+  const common = { plugin: "raw", pid, connector: "alpha" };
+  const about = ({ plugin, pid, connector, stream, level, task }: Record<string, unknown> = {}) => {
+    return { plugin, pid, connector, stream, level, task };
+  };
+  const none = { stream: undefined, task: undefined };
+  assert.deepEqual(about(log.find("a line on stdout")), {
+    ...common,
+    ...none,
+    stream: "stdout",
+    level: "info",
+  });
+  assert.deepEqual(about(log.find("a line on \\u001b[31mstderr\\u001b[0m")), {
+    ...common,
+    ...none,
+    stream: "stderr",
+    level: "warn",
+  });
+  assert.deepEqual(about(log.find("a line in a batch")), {
+    ...common,
+    ...none,
+    task: 7,
+    level: "info",
+  });
+  // A plugin cannot write into another connector's log.
+  assert.equal(log.find("a line of someone else")?.["connector"], "alpha");
+  // I5: a line has a bound.
+  assert.match(String(log.find("xxxx")?.["msg"]), /^x{16384} … \(83616 more bytes\)$/);
+});
