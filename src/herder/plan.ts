@@ -122,9 +122,11 @@ function wantedTask({ state, assignment }: PlanInput, id: TaskId): TaskStart | u
   };
 }
 
-function taskConfigRequests({ state, running, requests }: PlanInput): Action[] {
+function taskConfigRequests(input: PlanInput): Action[] {
+  const { state, assignment, running, requests, restarts } = input;
   return [...running.connectors].flatMap(([name, connector]): Action[] => {
     const { at, incarnation, tasksWanted, target, revision } = connector;
+    if (!assignment.connectors.has(name) || restarts.connectors.has(name)) return [];
     const entry = findConnector(state, name);
     if (at !== "running" || target !== "STARTED" || tasksWanted === 0) return [];
     if (entry === undefined || entry.configRevision !== revision) return [];

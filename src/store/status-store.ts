@@ -51,6 +51,8 @@ class TopicStatusStore implements StatusStore {
   readonly #read = new Map<ConnectorName, Map<number, Status>>();
   /** What is to be written, the newest of each key (I5: one entry per instance). */
   #unwritten = new Map<string, Status | null>();
+  /** What was put and not read back yet: only to tell what need not be written again. */
+  readonly #unread = new Map<string, Status | null>();
   #writing: Promise<void> | undefined;
   #log!: RecordLog;
 
@@ -119,26 +121,25 @@ class TopicStatusStore implements StatusStore {
 
   /** Written once: asking again before it was read back changes nothing. */
   #remove(owner: StatusOwner): void {
-    const key = statusKey(owner);
-    if (this.#unwritten.get(key) === null || this.#known(owner) === undefined) return;
-    this.#send(key, null);
+    if (this.#known(owner) !== null) this.#send(statusKey(owner), null);
   }
 
   #isOfLaterOwner(owner: StatusOwner, { workerId, generation }: Status): boolean {
     const known = this.#known(owner);
-    return known !== undefined && known.workerId !== workerId && known.generation > generation;
+    return known !== null && known.workerId !== workerId && known.generation > generation;
   }
 
-  #known(owner: StatusOwner): Status | undefined {
-    const unwritten = this.#unwritten.get(statusKey(owner));
-    if (unwritten !== undefined) return unwritten ?? undefined;
-    return this.#read.get(owner.connector)?.get(owner.task ?? -1);
+  #known(owner: StatusOwner): Status | null {
+    const unread = this.#unread.get(statusKey(owner));
+    if (unread !== undefined) return unread;
+    return this.#read.get(owner.connector)?.get(owner.task ?? -1) ?? null;
   }
 
   #send(key: string, status: Status | null): void {
     // Deleted first, so that the order of the map is the order of the last puts.
     this.#unwritten.delete(key);
     this.#unwritten.set(key, status);
+    this.#unread.set(key, status);
     if (this.#writing !== undefined || this.#scope.signal.aborted) return;
     const writing = this.#write(this.#scope.signal);
     this.#writing = writing;
@@ -165,6 +166,7 @@ class TopicStatusStore implements StatusStore {
       } catch (error) {
         if (!(error instanceof RetriableError) || backoff.tries >= triesMax) {
           this.#logger.error({ keys: [...round.keys()] }, `status lost: ${errorLine(error)}`);
+          for (const key of round.keys()) if (!this.#unwritten.has(key)) this.#unread.delete(key);
           continue;
         }
         this.#unwritten = new Map([...round, ...this.#unwritten]);
@@ -179,6 +181,7 @@ class TopicStatusStore implements StatusStore {
     const owner = decodeStatusKey(key);
     if (owner === undefined) return;
     const task = owner.task ?? -1;
+    if (!this.#unwritten.has(statusKey(owner))) this.#unread.delete(statusKey(owner));
     const status = value === null ? null : decodeStatus(value);
     if (status === undefined) {
       this.#logger.warn({ key: statusKey(owner) }, "status record ignored: it cannot be read");
