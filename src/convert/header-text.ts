@@ -1,0 +1,81 @@
+/** From a value to a header's text, as SimpleHeaderConverter writes it. */
+import { bytesOf, floatingOf, writePayload, wrongClass } from "../record/canonical-json.ts";
+import { dayMs, isoDate, isoTime } from "../record/java-calendar.ts";
+import { decimalString, entriesOf, temporalMs } from "../record/java-string.ts";
+import { javaDouble, javaFloat } from "../record/java-text.ts";
+import { logicalName } from "../record/logical.ts";
+import type { Schema } from "../record/schema.ts";
+import { Floating, type JsonValue } from "../record/value.ts";
+
+const strict = { nulls: "keep", numericDecimals: false } as const;
+
+/** Inside lists, maps and structs (`embedded`) strings are quoted. @throws RecordError */
+export function headerText(schema: Schema | null, value: JsonValue, embedded = false): string {
+  if (value === null) return "null";
+  if (schema === null) return schemalessText(value, embedded);
+  switch (schema.type) {
+    case "string":
+      if (typeof value !== "string") throw wrongClass(schema, value);
+      return stringText(value, embedded);
+    case "float":
+    case "double": {
+      const number = floatingOf(value);
+      if (number === undefined) throw wrongClass(schema, value);
+      return schema.type === "float" ? javaFloat(number) : javaDouble(number);
+    }
+    case "bytes":
+      if (schema.name === logicalName.decimal) return decimalString(schema, value);
+      return stringText(bytesOf(schema, value).toString("base64"), embedded);
+    case "array":
+      if (!Array.isArray(value)) throw wrongClass(schema, value);
+      return `[${value.map((item) => headerText(schema.values, item, true)).join(",")}]`;
+    case "map":
+      return members(
+        entriesOf(schema, value).map(([key, item]) => [
+          headerText(schema.keys, key, true),
+          headerText(schema.values, item, true),
+        ]),
+      );
+    case "struct":
+      return structText(schema, value);
+    default: {
+      const ms = temporalMs(schema, value);
+      return ms === undefined ? writePayload(schema, value, strict) : momentText(ms);
+    }
+  }
+}
+
+function schemalessText(value: JsonValue, embedded: boolean): string {
+  if (typeof value === "string") return stringText(value, embedded);
+  if (value instanceof Floating) return javaDouble(value.value);
+  if (Array.isArray(value))
+    return `[${value.map((item) => headerText(null, item, true)).join(",")}]`;
+  if (!(value instanceof Map)) return String(value === 0 ? 0 : value);
+  return members(
+    [...value].map(([name, member]) => [stringText(name, true), headerText(null, member, true)]),
+  );
+}
+
+function structText(schema: Schema, value: JsonValue): string {
+  if (!(value instanceof Map)) throw wrongClass(schema, value);
+  return members(
+    schema.fields.map((field) => {
+      const member = value.get(field.name) ?? field.schema.default;
+      return [stringText(field.name, true), headerText(field.schema, member, true)];
+    }),
+  );
+}
+
+function members(pairs: readonly (readonly [string, string])[]): string {
+  return `{${pairs.map(([name, value]) => `${name}:${value}`).join(",")}}`;
+}
+
+function stringText(value: string, embedded: boolean): string {
+  return embedded ? `"${value.replace(/[\\"]/g, "\\$&")}"` : value;
+}
+
+/** By its value, not by its type: what lies before the second day is a time. */
+function momentText(ms: number): string {
+  if (ms < dayMs) return isoTime(ms);
+  return ms % dayMs === 0 ? isoDate(ms) : `${isoDate(ms)}T${isoTime(ms)}`;
+}

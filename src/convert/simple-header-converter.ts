@@ -1,0 +1,103 @@
+import { ByteScratch } from "../record/byte-scratch.ts";
+import { plainStyle, writePayload } from "../record/canonical-json.ts";
+import { type Form, nullForm } from "../record/columns.ts";
+import { appendBase64 } from "../record/json-bytes.ts";
+import { logicalName } from "../record/logical.ts";
+import type { Schema } from "../record/schema.ts";
+import { writeSchemaText } from "../record/schema-text.ts";
+import { decodeUtf8, encodeUtf8, isUtf8Run } from "../record/utf8.ts";
+import type { ConverterFactory, HeaderConverter, SinkPiece, SourcePlan } from "./converter.ts";
+import { formValue, schemaOf, tombstone } from "./form-value.ts";
+import { parseHeader } from "./header-parser.ts";
+import { headerText } from "./header-text.ts";
+import { LruMap } from "./lru-map.ts";
+
+const stringForm: Form = { encoding: "text", schema: '{"type":"string","optional":false}' };
+/** More kinds of arrays and maps than any topic's headers have. */
+const formsMax = 1_000;
+
+/**
+ * Headers as readable text, and text as whatever it looks like: `12` is an int8. The default header
+ * converter of every connector.
+ */
+export class SimpleHeaderConverter implements HeaderConverter {
+  readonly #forms = new LruMap<string, Form>(formsMax);
+  readonly #scratch = new ByteScratch();
+
+  sourcePlan(form: Form): SourcePlan {
+    const schema = schemaOf(form);
+    if (form.encoding === "text") return { lane: { at: "copy" }, nullValue: tombstone };
+    const isRaw = form.encoding === "bytes" && schema?.name !== logicalName.decimal;
+    const convert = (arena: Uint8Array, start: number, end: number) => {
+      if (isRaw) {
+        this.#scratch.clear();
+        appendBase64(this.#scratch, arena, start, end);
+        return this.#scratch.taken();
+      }
+      const value = formValue(form, arena, start, end);
+      return value === null ? null : encodeUtf8(headerText(schema, value));
+    };
+    return { lane: { at: "typed", convert }, nullValue: tombstone };
+  }
+
+  toPlugin(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void {
+    out.form = stringForm;
+    out.bytes = bytes;
+    out.start = start;
+    out.end = end;
+    if (start < 0) out.form = nullForm;
+    else if (!isSurelyString(bytes, start, end) || !isUtf8Run(bytes, start, end)) {
+      this.#parse(bytes, start, end, out);
+    }
+  }
+
+  #parse(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void {
+    const parsed = parseHeader(decodeUtf8(bytes, start, end));
+    if (parsed === null) {
+      out.form = nullForm;
+      out.start = -1;
+      out.end = -1;
+      return;
+    }
+    const { schema, value } = parsed;
+    this.#scratch.clear();
+    if (typeof value === "string" && schema.type === "string") {
+      this.#scratch.appendText(value);
+    } else {
+      out.form = this.#formOf(schema);
+      this.#scratch.appendText(writePayload(schema, value, plainStyle));
+    }
+    out.bytes = this.#scratch.bytes;
+    out.start = 0;
+    out.end = this.#scratch.length;
+  }
+
+  #formOf(schema: Schema): Form {
+    const text = writeSchemaText(schema, plainStyle);
+    let form = this.#forms.get(text);
+    if (form === undefined) {
+      form = { encoding: "json", schema: text };
+      this.#forms.set(text, form);
+    }
+    return form;
+  }
+}
+
+/** Begins with an ASCII sign that no number, date, literal, list or map begins with, nor a blank. */
+function isSurelyString(bytes: Uint8Array, start: number, end: number): boolean {
+  if (start === end) return true;
+  const first = bytes[start] as number;
+  if (first <= 0x20 || first >= 0x7f) return false;
+  if (first >= 0x30 && first <= 0x39) return false;
+  return !beginnings.includes(first);
+}
+
+/** `+ - [ {` and the first letters of `true`, `false` and `null`. */
+const beginnings = Array.from("+-[{tfn", (sign) => sign.charCodeAt(0));
+
+/** `org.apache.kafka.connect.storage.SimpleHeaderConverter`, for headers only. */
+export const simpleHeaderConverter: ConverterFactory = {
+  className: "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+  aliases: ["SimpleHeaderConverter", "Simple"],
+  create: () => new SimpleHeaderConverter(),
+};
