@@ -101,14 +101,34 @@ function writeObject(value: object, depth: number): string {
   if (value instanceof Date || value instanceof Decimal) {
     throw new DataError(`a ${value.constructor.name} needs a schema`);
   }
-  const members: string[] = [];
-  const entries = value instanceof Map ? value : Object.entries(value);
-  for (const [name, member] of entries) {
-    if (member !== undefined) {
-      members.push(`${writeString(String(name))}:${writeJson(member, depth + 1)}`);
+  let text = "";
+  if (value instanceof Map) {
+    for (const [name, member] of value) text = addMember(text, String(name), member, depth);
+  } else {
+    const members = value as Readonly<Record<string, unknown>>;
+    for (const name in members) {
+      if (Object.hasOwn(members, name)) text = addMember(text, name, members[name], depth);
     }
   }
-  return `{${members.join(",")}}`;
+  return text === "" ? "{}" : `${text}}`;
+}
+
+function addMember(text: string, name: string, member: unknown, depth: number): string {
+  if (member === undefined) return text;
+  return text + (text === "" ? "{" : ",") + memberHead(name) + writeJson(member, depth + 1);
+}
+
+// Names repeat from record to record.
+const heads = new Map<string, string>();
+const headsMax = 1_000;
+
+function memberHead(name: string): string {
+  let head = heads.get(name);
+  if (head === undefined) {
+    head = `${writeString(name)}:`;
+    if (heads.size < headsMax && name.length < 100) heads.set(name, head);
+  }
+  return head;
 }
 
 const writers = new WeakMap<Schema, JsonWriter>();

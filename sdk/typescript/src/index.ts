@@ -12,6 +12,7 @@ export type {
 } from "./connector-definition.ts";
 export { Decimal } from "./decimal.ts";
 export type { ExactJson } from "./exact-json.ts";
+export { javaDouble, javaFloat } from "./java-number.ts";
 export type { Log, LogDetails } from "./log.ts";
 export type { PluginClass } from "./plugin.ts";
 export {

@@ -32,7 +32,7 @@ export interface SinkContext<Keys extends ConfigKeys, State = undefined>
 
 export interface SinkDefinition<Keys extends ConfigKeys, State> extends ConnectorDefinition<Keys> {
   /** Opens what the task needs; what it returns is `state` afterwards. */
-  start?(context: Starting<SinkContext<Keys, State>>): State | Promise<State>;
+  start?(context: Starting<SinkContext<Keys, unknown>>): State | Promise<State>;
   /** These partitions are now this task's, in addition; `offset` null = none committed. */
   open?(
     partitions: readonly (SinkPartition & { offset: number | null })[],

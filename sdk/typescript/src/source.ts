@@ -25,7 +25,7 @@ export interface SourceDefinition<Keys extends ConfigKeys, State>
   /** The offsets that come back are enough to read exactly the records that follow. */
   readonly exactlyOnce?: boolean;
   /** Opens what the task needs; what it returns is `state` afterwards. */
-  start?(context: Starting<SourceContext<Keys, State>>): State | Promise<State>;
+  start?(context: Starting<SourceContext<Keys, unknown>>): State | Promise<State>;
   /**
    * Yields records until the signal fires, starting behind `offset`. A yield is a poll: the records
    * of one yield stay together. To return is to have nothing more. After a RetriableError it is

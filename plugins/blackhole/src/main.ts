@@ -1,0 +1,4 @@
+import { run } from "@bulkhead/sdk";
+import { blackhole } from "./blackhole.ts";
+
+run(blackhole);

@@ -1,0 +1,4 @@
+import { run } from "@bulkhead/sdk";
+import { datagen } from "./datagen.ts";
+
+run(datagen);
