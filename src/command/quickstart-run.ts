@@ -74,8 +74,7 @@ async function inFolder(
 
     const shown = new Display(output);
     const observer = new Observer(host, sinkFile);
-    const limit =
-      forMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
+    const limit = firesAfter(signal, forMs);
     const until = Promise.all([
       appendLines(sourceFile, limit, observer),
       showUntil(limit, observer, shown),
@@ -91,6 +90,19 @@ async function inFolder(
   } finally {
     await host.stop();
   }
+}
+
+/** A copy of the signal that also fires by itself. (Signals made by `AbortSignal` alone get lost.) */
+function firesAfter(signal: AbortSignal, ms: number | undefined): AbortSignal {
+  const limit = new AbortController();
+  const timer = ms === undefined ? undefined : setTimeout(() => limit.abort(), ms);
+  const stop = () => {
+    clearTimeout(timer);
+    limit.abort();
+  };
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  return limit.signal;
 }
 
 function workerProperties(folder: string, port: number): Record<string, string> {
@@ -161,10 +173,13 @@ class Display {
   }
 
   show(view: View): void {
-    if (this.#output.isTTY !== true) {
-      this.#output.write(`${plainLine(view)}\n`);
-      return;
-    }
+    if (this.#output.isTTY === true) this.refresh(view);
+    else this.#output.write(`${plainLine(view)}\n`);
+  }
+
+  /** Only on a terminal, where it costs no line. */
+  refresh(view: View): void {
+    if (this.#output.isTTY !== true) return;
     const lines = screen(view, this.#output.columns ?? 80);
     const up = this.#linesShown === 0 ? "" : `\u001b[${this.#linesShown}A\u001b[0J`;
     this.#output.write(`${up}${lines.join("\n")}\n`);
@@ -185,7 +200,7 @@ async function drain(host: QuickstartHost, observer: Observer, shown: Display): 
   let stopped = false;
   while (performance.now() < until) {
     const view = await observer.observe();
-    shown.show(view);
+    shown.refresh(view);
     if (!stopped && view.inTopic >= view.appended) {
       await fetch(`${host.restUrl}/connectors/${made.source}/stop`, { method: "PUT" });
       stopped = true;
