@@ -161,5 +161,8 @@ class ConnectorRunner implements Connector {
 }
 
 function goneError({ text, lastStderr }: ExitReason): TaskError {
-  return new TaskError("plugin.gone", text, { trace: [text, ...lastStderr].join("\n") });
+  // The words that its tasks fail with too, so that one trace explains all of them.
+  const lines =
+    lastStderr.length === 0 ? "" : `; its last lines on stderr:\n${lastStderr.join("\n")}`;
+  return new TaskError("plugin.gone", text, { trace: text + lines });
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Clock } from "../base/clock.ts";
-import { errorLine, errorTrace, TaskError } from "../base/error.ts";
+import { errorLine, errorTrace, HostError, TaskError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { ConnectorState, TargetState } from "../state/status.ts";
 import type { Restarts } from "./restart-policy.ts";
@@ -135,7 +135,7 @@ export class Instance<R extends Runnable> {
     const { label, logger, onStatus } = this.#options;
     this.#error = error;
     logger.error(`${label} failed: ${errorLine(error)}`);
-    onStatus("FAILED", errorTrace(error), true);
+    onStatus("FAILED", failureTrace(error), true);
     this.#move("failed");
   }
 
@@ -170,4 +170,15 @@ export class Instance<R extends Runnable> {
 
 async function untilAborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, "abort");
+}
+
+/**
+ * What the status shows: the plugin's own stack, else the words of an error that the host made on
+ * purpose (where in the host says nothing to a user), else everything that is known of a bug.
+ */
+function failureTrace(error: unknown): string {
+  if (!(error instanceof HostError)) return errorTrace(error);
+  if (error instanceof TaskError && error.trace !== undefined) return error.trace;
+  const line = errorLine(error);
+  return error.hint === undefined ? line : `${line}\nhint: ${error.hint}`;
 }

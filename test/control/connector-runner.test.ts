@@ -140,7 +140,7 @@ test("the end of the process fails it with the reason, without a stop", async ()
   });
   await assert.rejects(running, {
     code: "plugin.gone",
-    trace: "plugin process 7 (x) exited with code 3\ne",
+    trace: "plugin process 7 (x) exited with code 3; its last lines on stderr:\ne",
   });
   assert.deepEqual(seen, ["start", "RUNNING", "release"]);
 });

@@ -405,7 +405,7 @@ test("a connector whose process dies is FAILED with the reason and its last word
   await host.untilStates("a", "FAILED RUNNING");
   assert.equal(
     herder.status("a").connector.trace,
-    "plugin process 4711 (fake) was killed by SIGKILL\noh\nno",
+    "plugin process 4711 (fake) was killed by SIGKILL; its last lines on stderr:\noh\nno",
   );
   await herder.restart("a", { includeTasks: true, onlyFailed: true });
   await host.untilStates("a", "RUNNING RUNNING");

@@ -37,13 +37,13 @@ const failures = [
   {
     name: "of a set that is too large",
     over: { taskCount: 2 },
-    trace: /^TaskError: The connector x has generated 2 tasks/,
+    trace: /^The connector x has generated 2 tasks/,
     version: "4.1.1",
   },
   {
     name: "whose class is gone",
     over: { connectorConfig: { "connector.class": "gone.Source" } },
-    trace: /Failed to find any class .* matches gone\.Source/,
+    trace: /Failed to find any class .* matches gone\.Source\nhint: add/,
     version: null,
   },
 ];
