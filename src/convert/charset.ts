@@ -27,9 +27,9 @@ export function findCharset(name: string): Charset | undefined {
   const utf16 = /^(utf-?16|utf-?16be|utf-?16le)$/i.exec(name)?.[1];
   if (utf16 !== undefined) return utf16Charset(utf16.toLowerCase().replace("-", ""));
   const decoder = textDecoder(name);
-  return decoder !== undefined && tableNames.test(decoder.encoding)
-    ? tableCharset(decoder)
-    : undefined;
+  if (decoder === undefined || !tableNames.test(decoder.encoding)) return undefined;
+  if (decoder.encoding === "windows-1252") return tableCharset(decodeWindows1252);
+  return tableCharset((bytes) => decoder.decode(bytes));
 }
 
 function textDecoder(label: string): TextDecoder | undefined {
@@ -73,13 +73,21 @@ function utf16Charset(name: string): Charset {
   };
 }
 
+/** From 0x80; Node 20 takes windows-1252 for latin1 and so leaves these 32 as control characters. */
+const windows1252 = "€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd‘’“”•–—˜™š›œ\ufffdžŸ";
+
+function decodeWindows1252(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+  return text.replace(/[\u0080-\u009f]/g, (unit) => windows1252[unit.charCodeAt(0) - 0x80] ?? unit);
+}
+
 /** Writes by looking up what the decoder makes of every one and two bytes. */
-function tableCharset(decoder: TextDecoder): Charset {
+function tableCharset(decode: Charset["decode"]): Charset {
   let table: ReadonlyMap<string, readonly number[]> | undefined;
   return {
-    decode: (bytes) => decoder.decode(bytes),
+    decode,
     encode: (text) => {
-      table ??= reverseTable(decoder);
+      table ??= reverseTable(decode);
       const bytes: number[] = [];
       for (const sign of text) bytes.push(...(table.get(sign) ?? [0x3f]));
       return Uint8Array.from(bytes);
@@ -87,10 +95,10 @@ function tableCharset(decoder: TextDecoder): Charset {
   };
 }
 
-function reverseTable(decoder: TextDecoder): ReadonlyMap<string, readonly number[]> {
+function reverseTable(decode: Charset["decode"]): ReadonlyMap<string, readonly number[]> {
   const table = new Map<string, readonly number[]>();
   const add = (bytes: readonly number[]) => {
-    const text = decoder.decode(Uint8Array.from(bytes));
+    const text = decode(Uint8Array.from(bytes));
     const isOne = [...text].length === 1 && text !== "\ufffd";
     if (isOne && !table.has(text)) table.set(text, bytes);
     return isOne;

@@ -13,7 +13,10 @@ export type SourceLane =
   | { at: "copy" }
   /** A null value becomes a tombstone (always so for form 0). */
   | { at: "wrap"; prefix: Uint8Array; suffix: Uint8Array }
-  /** Made by a function of one value; null = tombstone. Throws RecordError. */
+  /**
+   * Made by a function of one value; null = tombstone. Throws RecordError. The bytes are valid until the
+   * converter is used again: copy them or be done with them.
+   */
   | { at: "typed"; convert: (arena: Uint8Array, start: number, end: number) => Uint8Array | null };
 
 /** How a form's values become record bytes. `nullValue` is what a null under this form becomes. */
