@@ -89,32 +89,39 @@ function packUints(field: number, values: Uint32Array): void {
 function packDeltas(field: number, values: Float64Array): void {
   starts[field] = used;
   reserve(values.length * 10);
+  const out = scratch;
+  let at = used;
   let before = 0;
   for (let i = 0; i < values.length; i += 1) {
     const value = values[i] as number;
     const delta = value - before;
-    before = value;
-    if (Math.abs(delta) < 2 ** 30) {
+    if (delta < 2 ** 30 && delta > -(2 ** 30)) {
       let zigzag = (delta << 1) ^ (delta >> 31);
       while (zigzag > 127) {
-        scratch[used++] = (zigzag & 127) | 128;
+        out[at++] = (zigzag & 127) | 128;
         zigzag >>>= 7;
       }
-      scratch[used++] = zigzag;
+      out[at++] = zigzag;
     } else if (Math.abs(delta) < 2 ** 52) {
-      used = writeVarint(scratch, used, delta < 0 ? -delta * 2 - 1 : delta * 2);
-    } else packBig(BigInt(value) - BigInt((values[i - 1] as number | undefined) ?? 0));
+      at = writeVarint(out, at, delta < 0 ? -delta * 2 - 1 : delta * 2);
+    } else at = writeBig(out, at, BigInt(value) - BigInt(before));
+    before = value;
   }
-  ends[field] = used;
+  used = at;
+  ends[field] = at;
 }
 
-function packBig(delta: bigint): void {
+/** Differences count modulo 2^64. */
+function writeBig(out: Buffer, from: number, difference: bigint): number {
+  const delta = BigInt.asIntN(64, difference);
   let zigzag = BigInt.asUintN(64, (delta << 1n) ^ (delta >> 63n));
+  let at = from;
   while (zigzag > 127n) {
-    scratch[used++] = Number(zigzag & 127n) | 128;
+    out[at++] = Number(zigzag & 127n) | 128;
     zigzag >>= 7n;
   }
-  scratch[used++] = Number(zigzag);
+  out[at++] = Number(zigzag);
+  return at;
 }
 
 function reserve(bytes: number): void {
