@@ -179,7 +179,7 @@ export class Commands implements Herder {
   }
 
   async restartTask(name: string, task: number): Promise<void> {
-    const { loop, worker } = this.#parts;
+    const { loop, statuses, worker } = this.#parts;
     const id: TaskId = { connector: connectorName(name), task };
     const key = taskText(id);
     if (this.#find(name) === undefined) {
@@ -194,6 +194,8 @@ export class Commands implements Herder {
       const now = worker.running().tasks.get(key)?.incarnation ?? 0;
       return now > before || !isWanted() || undefined;
     });
+    // Whoever asks now must not see the state from before.
+    await statuses.flush();
   }
 
   async #restartConnector(name: string): Promise<undefined> {

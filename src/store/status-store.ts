@@ -75,8 +75,9 @@ class TopicStatusStore implements StatusStore {
     return this.#read.get(name)?.get(-1);
   }
 
-  task(id: TaskId): TaskStatus | undefined {
-    return this.#read.get(id.connector)?.get(id.task) as TaskStatus | undefined;
+  task({ connector, task }: TaskId): TaskStatus | undefined {
+    const status = task < 0 ? undefined : this.#read.get(connector)?.get(task);
+    return status as TaskStatus | undefined;
   }
 
   tasks(name: ConnectorName): { task: number; status: TaskStatus }[] {

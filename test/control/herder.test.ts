@@ -392,8 +392,8 @@ test("a task that failed keeps its trace until it is restarted", async () => {
   await host.untilStates("a", "RUNNING FAILED");
   plugin.taskErrors.clear();
   await herder.restartTask("a", 0);
+  assert.equal(herder.taskStatus("a", 0).trace, undefined, "the old state is gone at once");
   await host.untilStates("a", "RUNNING RUNNING");
-  assert.equal(herder.taskStatus("a", 0).trace, undefined);
 });
 
 test("a connector whose process dies is FAILED with the reason and its last words", async () => {

@@ -97,6 +97,7 @@ test("I3: a status counts once it was read back, and the newest of an instance w
   assert.equal(store.connector(a), undefined);
   await store.flush();
   assert.equal(store.connector(a)?.state, "PAUSED");
+  assert.equal(store.task({ connector: a, task: -1 }), undefined);
   assert.deepEqual(
     store.tasks(a).map(({ task }) => task),
     [2, 10],
