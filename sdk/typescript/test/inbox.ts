@@ -35,6 +35,13 @@ export class Inbox<M extends Kinded> {
     return this.#messages.splice(find(), 1)[0]!.kind.value as ValueOf<M, C>;
   }
 
+  /** The next message of any of these kinds. */
+  async first(kinds: readonly NonNullable<M["kind"]["case"]>[]): Promise<M> {
+    const find = () => this.#messages.findIndex((one) => kinds.includes(one.kind.case as never));
+    await this.#until(() => find() >= 0, kinds.join(" or "));
+    return this.#messages.splice(find(), 1)[0]!;
+  }
+
   /** The kinds that are there and were not taken. */
   get kinds(): (string | undefined)[] {
     return this.#messages.map((one) => one.kind.case);
