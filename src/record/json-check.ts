@@ -10,6 +10,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import { writeJsonString } from "./canonical-json.ts";
 import {
   falseWord,
+  longMax,
   nullWord,
   scanAny,
   scanBase64,
@@ -100,12 +101,7 @@ function kindOf(schema: Schema, replaceNull: boolean): Kind {
   }
 }
 
-/** Numbers of up to 15 digits; longer ones are left to the reader. */
-const anyLong: Extract<Kind, { at: "integer" }> = {
-  at: "integer",
-  min: -Number.MAX_VALUE,
-  max: Number.MAX_VALUE,
-};
+const anyLong: Kind = { at: "integer", min: -longMax, max: longMax };
 
 function logicalKindOf({ name, type, parameters, ...rest }: Schema): Kind | undefined {
   const doubtful: Kind = { at: "doubtful" };

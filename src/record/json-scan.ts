@@ -114,7 +114,13 @@ function isBase64(byte: number): boolean {
   return (letter >= 0x61 && letter <= 0x7a) || isDigit(byte) || byte === 0x2b || byte === 0x2f;
 }
 
-/** An integer of up to 15 digits within the bounds. */
+/** An int64 has 19 digits. */
+const digitsMax = 19;
+
+/** Every integer up to here is an int64, however a double rounds it. */
+export const longMax = 9.2e18;
+
+/** An integer within the bounds, which are at most `longMax`. */
 export function scanInteger(
   bytes: Uint8Array,
   start: number,
@@ -130,11 +136,12 @@ export function scanInteger(
     value = value * 10 + (bytes[at] as number) - 0x30;
     at += 1;
   }
-  if (at === digits || at - digits > 15 || (bytes[digits] === 0x30 && at - digits > 1)) return -1;
+  if (at === digits || at - digits > digitsMax || (bytes[digits] === 0x30 && at - digits > 1))
+    return -1;
   if (at < end && isOfNumber(bytes[at] as number)) return -1;
   // "-0" is an integer to Jackson and not to everyone.
   if (negative && value === 0) return -1;
-  return value > max || (negative && -value < min) ? -1 : at;
+  return (negative ? -value < min : value > max) ? -1 : at;
 }
 
 /** What would go on with a number: `.`, `e`, `E`. */
@@ -193,11 +200,18 @@ export function scanAny(bytes: Uint8Array, start: number, end: number, depth: nu
       return scanWord(falseWord, bytes, start);
     case 0x6e:
       return scanWord(nullWord, bytes, start);
-    default: {
-      const at = scanInteger(bytes, start, end, -Number.MAX_VALUE, Number.MAX_VALUE);
-      return at >= 0 ? at : scanFloating(bytes, start, end, 2);
-    }
+    default:
+      return isInteger(bytes, start, end)
+        ? scanInteger(bytes, start, end, -longMax, longMax)
+        : scanFloating(bytes, start, end, 2);
   }
+}
+
+/** Whether a number there would have neither point nor exponent. */
+function isInteger(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = bytes[start] === 0x2d ? start + 1 : start;
+  while (at < end && isDigit(bytes[at])) at += 1;
+  return at >= end || !isOfNumber(bytes[at] as number);
 }
 
 /** An object's members or an array's items, with blanks where JSON has them. */
