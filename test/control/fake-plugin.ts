@@ -37,6 +37,8 @@ export class FakePlugin {
   readonly taskConfigErrors = new Map<string, Error>();
   /** By connector: its stop never ends. */
   readonly hangingStops = new Set<string>();
+  /** By connector: its task configs come only when it is stopped, as an error. */
+  readonly hangingConfigs = new Map<string, Deferred<never>>();
   /** By task: the error that its run throws at once. */
   readonly taskErrors = new Map<string, Error>();
   /** By connector: how many configs it makes, whatever it is allowed. */
@@ -93,10 +95,12 @@ export class FakePlugin {
       },
       stopConnector: async (connector: string) => {
         this.calls.push(`stop ${connector}`);
+        this.hangingConfigs.get(connector)?.reject(pluginError("cancelled"));
         if (this.hangingStops.has(connector)) await new Promise(() => {});
       },
       taskConfigs: async (connector: string, tasksMax: number) => {
         this.calls.push(`configs ${connector} ${tasksMax}`);
+        await this.hangingConfigs.get(connector)?.promise;
         const error = this.taskConfigErrors.get(connector);
         if (error !== undefined) throw error;
         const count = this.taskCounts.get(connector) ?? tasksMax;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deferred } from "../../src/base/deferred.ts";
 import { ConfigError, RequestError } from "../../src/base/error.ts";
 import type { Herder } from "../../src/herder/herder.ts";
 import { connectorName } from "../../src/state/id.ts";
@@ -539,4 +540,18 @@ test("commands are refused once the worker shuts down", async () => {
   const host = await startControlHost();
   await host.stop();
   await assert.rejects(host.herder.ping(), { status: 500, message: "Worker is shutting down" });
+});
+
+test("a connector that is slow with its task configs holds up neither others nor the end", async () => {
+  const host = await startControlHost();
+  const { herder, plugin } = host;
+  plugin.hangingConfigs.set("slow", deferred<never>());
+  const slow = herder.create("slow", sourceConfig, undefined);
+  slow.catch(() => {});
+  await waitFor(() => plugin.count("configs slow 1") === 1, { withinMs: 1_000 });
+  await herder.create("a", sourceConfig, undefined);
+  await host.untilStates("a", "RUNNING RUNNING");
+  await host.stop();
+  await assert.rejects(slow, { message: "Worker is shutting down" });
+  assert.equal(plugin.count("release slow"), 1);
 });
