@@ -3,8 +3,7 @@ import type { ConfigKeys } from "./config.ts";
 import { parseConfig } from "./config-parse.ts";
 import { abortReason, type Deferred, deferred } from "./deferred.ts";
 import { ErrantReports } from "./errant-reports.ts";
-import { failure, toFailure } from "./failure.ts";
-import { FailureClass, FailureCode } from "./gen/bulkhead/plugin/v1/error_pb.ts";
+import { toFailure } from "./failure.ts";
 import { TaskActivity } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import {
   type Close,
@@ -146,16 +145,8 @@ export class SinkTask implements RunningTask {
     try {
       notice = this.#inbox.read(bytes);
     } catch (error) {
-      // Where one message cannot be read, the next ones mean nothing either.
-      this.#send({
-        case: "failure",
-        value: failure(
-          FailureCode.INTERNAL,
-          FailureClass.FATAL,
-          `a message of the host broke the contract: ${String(error)}`,
-        ),
-      });
-      this.abandon("a message of the host broke the contract");
+      if (!this.#failed)
+        this.#fail(new Error("a message of the host broke the contract", { cause: error }));
       return;
     }
     if (notice === undefined) return;
