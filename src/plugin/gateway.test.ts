@@ -45,6 +45,7 @@ test("a stranger who says nothing is sent away", async (t) => {
     "content-type": "application/grpc",
     te: "trailers",
   });
+  stream.on("error", () => {});
   const status = await new Promise((resolve) =>
     stream.once("response", (headers) => resolve(headers["grpc-status"])),
   );

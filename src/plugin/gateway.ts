@@ -2,9 +2,6 @@
  * The gRPC server that plugins dial: one per host, on a Unix socket in a folder nobody else can
  * enter. It checks tokens and tickets and hands the streams on; it knows nothing of what they carry.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { errorLine, TaskError } from "../base/error.ts";
 import { decodeMessage } from "./decode-message.ts";
@@ -22,6 +19,7 @@ import { type ByteStream, serviceDefinition } from "./grpc-service.ts";
 import { limits } from "./limits.ts";
 import { OneTimeSecrets } from "./one-time-secrets.ts";
 import { protocolError } from "./protocol-error.ts";
+import { makeSocketFolder, type SocketFolder } from "./socket-folder.ts";
 
 export interface GatewayOptions {
   messageBytesMax: number;
@@ -51,15 +49,15 @@ const socketPathBytesMax = 107;
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #server: Server;
-  readonly #directory: string;
+  readonly #folder: SocketFolder;
   readonly #sessions = new OneTimeSecrets<AcceptSession>();
   readonly #sources = new OneTimeSecrets<AcceptSource>();
   readonly #sinks = new OneTimeSecrets<AcceptSink>();
   #strangers = 0;
 
-  private constructor(options: GatewayOptions, directory: string) {
+  private constructor(options: GatewayOptions, folder: SocketFolder) {
     this.#options = options;
-    this.#directory = directory;
+    this.#folder = folder;
     this.#server = new Server({
       "grpc.max_receive_message_length": options.messageBytesMax + limits.frameBytes,
       "grpc.max_send_message_length": options.messageBytesMax + limits.frameBytes,
@@ -76,13 +74,12 @@ export class Gateway {
 
   /** @throws TaskError when the socket cannot be made */
   static async open(options: GatewayOptions): Promise<Gateway> {
-    // mkdtemp makes it with mode 0700.
-    const directory = await mkdtemp(join(tmpdir(), "bulkhead-"));
-    const gateway = new Gateway(options, directory);
+    const folder = await makeSocketFolder();
+    const gateway = new Gateway(options, folder);
     try {
       await gateway.#listen();
     } catch (error) {
-      await rm(directory, { recursive: true, force: true });
+      await folder.remove();
       throw error;
     }
     return gateway;
@@ -94,7 +91,7 @@ export class Gateway {
   }
 
   get #path(): string {
-    return join(this.#directory, "host.sock");
+    return this.#folder.socket;
   }
 
   /** The token for one launch. */
@@ -118,7 +115,7 @@ export class Gateway {
   /** Ends every stream and removes the socket and its folder. */
   async close(): Promise<void> {
     this.#server.forceShutdown();
-    await rm(this.#directory, { recursive: true, force: true });
+    await this.#folder.remove();
   }
 
   #listen(): Promise<void> {

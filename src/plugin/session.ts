@@ -9,6 +9,7 @@ import { errorLine, TaskError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { decodeMessage } from "./decode-message.ts";
 import {
+  type Call,
   type Heartbeat,
   type Hello,
   HostMessageSchema,
@@ -268,16 +269,19 @@ export class Session {
     open.reply.resolve(joined);
   }
 
-  #takeCall(call: Parameters<typeof answerCall>[0]): void {
+  #takeCall(call: Call): void {
     if (this.#openCalls >= limits.openCallsMax) {
       throw protocolError(`more than ${limits.openCallsMax} calls are open`);
     }
     this.#openCalls += 1;
-    const reply = (value: Parameters<Parameters<typeof answerCall>[2]>[0]) =>
-      this.#send({ case: "answer", value });
-    void answerCall(call, this.#options, reply).finally(() => {
-      this.#openCalls -= 1;
-    });
+    void this.#answer(call);
+  }
+
+  async #answer(call: Call): Promise<void> {
+    await answerCall(call, this.#options, (value) => this.#send({ case: "answer", value }));
+    // I5: a plugin that asks without reading the answers has its calls open until it reads.
+    await this.#outbox.drained();
+    this.#openCalls -= 1;
   }
 
   #end(): void {

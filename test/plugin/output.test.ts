@@ -41,3 +41,18 @@ test("stdout, stderr and log batches bear the connector's name, the plugin's and
   // I5: a line has a bound.
   assert.match(String(log.find("xxxx")?.["msg"]), /^x{16384} … \(83616 more bytes\)$/);
 });
+
+test("a plugin gets only a few variables of the host's environment", async (t) => {
+  process.env["RAW_PLUGIN_TEST_VARIABLE"] = "not for plugins";
+  t.after(() => delete process.env["RAW_PLUGIN_TEST_VARIABLE"]);
+  const { processes, manifest, log } = await rawHost(t);
+  await processes.acquire({ plugin: manifest("noisy"), connector: "alpha" }, noSignal);
+  await waitFor(() => log.find("environment ") !== undefined, { withinMs: 5_000 });
+  const names = String(log.find("environment ")?.["msg"]).split(" ")[1]?.split(",") ?? [];
+  const allowed = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ"];
+  assert.deepEqual(
+    names.filter((name) => !allowed.includes(name)),
+    [],
+  );
+  assert.ok(names.includes("PATH"));
+});

@@ -1,0 +1,51 @@
+/** I6: what a host leaves behind when it ends without closing anything. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { makeSocketFolder } from "../../src/plugin/socket-folder.ts";
+import { isAlive } from "../harness/processes.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const program = fileURLToPath(new URL("../fixtures/raw-host.ts", import.meta.url));
+
+for (const { name, ending } of [
+  { name: "a host that exits takes its plugins with it, also stubborn ones", ending: "exit" },
+  { name: "a plugin of a killed host ends by itself, as its stdin does", ending: "be killed" },
+]) {
+  test(name, async (t) => {
+    // A folder of its own, so that other hosts' sockets are not counted.
+    const before = process.env["TMPDIR"];
+    const directory = mkdtempSync(join(tmpdir(), "host-end-"));
+    process.env["TMPDIR"] = directory;
+    t.after(() => {
+      if (before === undefined) delete process.env["TMPDIR"];
+      else process.env["TMPDIR"] = before;
+      rmSync(directory, { recursive: true });
+    });
+    const args = ["--import", import.meta.resolve("tsx"), program, ending, tmpdir()];
+    const host = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [line] = await once(host.stdout, "data");
+    const pid = Number(String(line));
+    assert.ok(pid > 0);
+    if (ending === "be killed") {
+      assert.equal(isAlive(pid), true);
+      host.kill("SIGKILL");
+    }
+    await once(host, "exit");
+    await waitFor(() => !isAlive(pid), { withinMs: 6_000, what: "the plugin's end" });
+    assert.equal(socketFolders().length, ending === "be killed" ? 1 : 0);
+    // What the dead host could not remove itself, the next one does.
+    const next = await makeSocketFolder();
+    await next.remove();
+    assert.deepEqual(socketFolders(), []);
+  });
+}
+
+function socketFolders(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith("bulkhead-plugins-"));
+}
