@@ -103,20 +103,20 @@ function kindOf(schema: Schema, replaceNull: boolean): Kind {
 
 const anyLong: Kind = { at: "integer", min: -longMax, max: longMax };
 
-function logicalKindOf({ name, type, parameters, ...rest }: Schema): Kind | undefined {
-  const doubtful: Kind = { at: "doubtful" };
-  switch (name) {
-    case logicalName.decimal:
-      if (type !== "bytes" || scaleOf({ name, type, parameters, ...rest }) === undefined) {
-        return doubtful;
-      }
-      return { at: "decimal" };
+const doubtful: Kind = { at: "doubtful" };
+
+function logicalKindOf(schema: Schema): Kind | undefined {
+  switch (schema.name) {
+    case logicalName.decimal: {
+      const isWhole = schema.type === "bytes" && scaleOf(schema) !== undefined;
+      return isWhole ? { at: "decimal" } : doubtful;
+    }
     case logicalName.date:
-      return type === "int32" ? undefined : doubtful;
+      return schema.type === "int32" ? undefined : doubtful;
     case logicalName.time:
-      return type === "int32" ? { at: "integer", min: 0, max: timeMsMax } : doubtful;
+      return schema.type === "int32" ? { at: "integer", min: 0, max: timeMsMax } : doubtful;
     case logicalName.timestamp:
-      return type === "int64" ? anyLong : doubtful;
+      return schema.type === "int64" ? anyLong : doubtful;
     default:
       return undefined;
   }
