@@ -256,7 +256,8 @@ export class SourceTask implements Task {
     this.#tell(stream);
     await this.#commit(stream, true);
     if (this.#failure instanceof HostError && this.#failure.code === "plugin.gone") return;
-    const leftMs = Math.max(1_000, stopMsMax - (this.#parts.clock.elapsedMs() - startMs));
+    const passedMs = Math.ceil(this.#parts.clock.elapsedMs() - startMs);
+    const leftMs = Math.max(1_000, stopMsMax - passedMs);
     try {
       const failure = await stream.stop(leftMs);
       if (failure !== undefined) {
