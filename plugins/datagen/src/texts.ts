@@ -20,7 +20,7 @@ export function makeTexts(count: number, size: number, random: () => number): st
   );
   return Array.from({ length: count }, () => {
     const parts: string[] = [];
-    for (let length = 0; length < size; length += parts[parts.length - 1]!.length + 1) {
+    for (let length = 0; length <= size; length += parts[parts.length - 1]!.length + 1) {
       parts.push(words[below(wordCount)]!);
     }
     return parts.join(" ").slice(0, size);

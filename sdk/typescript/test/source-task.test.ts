@@ -3,7 +3,6 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FailureClass, FailureCode } from "../src/gen/bulkhead/plugin/v1/error_pb.ts";
 import { TaskActivity } from "../src/gen/bulkhead/plugin/v1/session_pb.ts";
-import type { Records } from "../src/gen/bulkhead/plugin/v1/source_pb.ts";
 import {
   checkpoint,
   config,
@@ -13,8 +12,9 @@ import {
   source,
 } from "../src/index.ts";
 import { HostEnd, type SourceEnd } from "./host-end.ts";
+import { RowReader } from "./row-reader.ts";
 import { seededRandom } from "./seeded-random.ts";
-import { costOf, type Row, Unpacker } from "./unpack.ts";
+import { costOf } from "./unpack.ts";
 
 interface Running {
   host: HostEnd;
@@ -50,42 +50,6 @@ async function stop(task: SourceEnd) {
   const stopped = await task.inbox.next("stopped");
   assert.equal(await task.inbox.ended(), "half-closed");
   return stopped;
-}
-
-/** Takes batches until there are as many rows; in stream order with their definitions. */
-class Reader {
-  readonly #task: SourceEnd;
-  readonly #unpacker = new Unpacker();
-  readonly batches: Records[] = [];
-  readonly rows: Row[] = [];
-
-  constructor(task: SourceEnd) {
-    this.#task = task;
-  }
-
-  async until(rows: number): Promise<string[]> {
-    while (this.rows.length < rows) await this.batch();
-    return this.rows.map((row) => row.value.text ?? "null");
-  }
-
-  async batch(): Promise<Records> {
-    for (;;) {
-      const message = await this.#task.inbox.first([
-        "topic",
-        "name",
-        "form",
-        "partition",
-        "forget",
-        "records",
-      ]);
-      if (this.#unpacker.define(message)) continue;
-      const records = message.kind.value as Records;
-      assert.equal(records.batchSeq, BigInt(this.batches.length + 1));
-      this.batches.push(records);
-      this.rows.push(...this.#unpacker.rows(records.columns!));
-      return records;
-    }
-  }
 }
 
 const line = (n: number): SourceRecord => ({
@@ -127,7 +91,7 @@ test("without credit nothing is sent, and polling stops while a batch waits", as
     await host.session.inbox.next("heartbeat");
     assert.ok(!task.inbox.kinds.includes("records"), "bytes are needed too");
     grant(task, 0, 1);
-    const reader = new Reader(task);
+    const reader = new RowReader(task);
     assert.equal((await reader.batch()).pollEnd, true);
     assert.deepEqual(await reader.until(1), ["1"]);
     await stop(task);
@@ -156,7 +120,7 @@ for (let seed = 1; seed <= 5; seed += 1) {
       async ({ task }) => {
         let records = 0;
         let bytes = 0;
-        const reader = new Reader(task);
+        const reader = new RowReader(task);
         const give = (count: number, size: number) => {
           records += count;
           bytes += size;
@@ -191,7 +155,7 @@ test("a long poll is cut by size, and only its end is a poll's end", async () =>
     made,
     async ({ task }) => {
       grant(task, 10_000);
-      const reader = new Reader(task);
+      const reader = new RowReader(task);
       await reader.until(600);
       assert.ok(reader.batches.length > 3);
       assert.deepEqual(
@@ -219,7 +183,7 @@ test("a generator goes on from the stored offset", async () => {
     host.attach([made]);
     const task = await host.startSource("c", { class: "T" });
     grant(task, 10);
-    assert.deepEqual(await new Reader(task).until(1), ['7 [null,{"n":7}]']);
+    assert.deepEqual(await new RowReader(task).until(1), ['7 [null,{"n":7}]']);
   } finally {
     await host.close();
   }
@@ -239,7 +203,7 @@ test("after a retriable error reading begins again behind what was sent, and the
   });
   await withSource(made, async ({ host, task }) => {
     grant(task, 10);
-    assert.deepEqual(await new Reader(task).until(3), ["1", "2", "3"]);
+    assert.deepEqual(await new RowReader(task).until(3), ["1", "2", "3"]);
     for (;;) {
       const { tasks } = await host.session.inbox.next("heartbeat");
       const [beat] = tasks;
@@ -264,7 +228,7 @@ test("any other error fails the task with class, stack and causes, after what wa
   });
   await withSource(made, async ({ task }) => {
     grant(task, 10);
-    const reader = new Reader(task);
+    const reader = new RowReader(task);
     assert.deepEqual(await reader.until(1), ["1"]);
     const failure = await task.inbox.next("failure");
     assert.equal(failure.text, "cannot read");
@@ -294,7 +258,7 @@ test("a record over the message limit fails the task as data, with its size and 
     made,
     async ({ task }) => {
       grant(task, 10);
-      const reader = new Reader(task);
+      const reader = new RowReader(task);
       assert.deepEqual(await reader.until(1), ["1"]);
       assert.equal(reader.batches[0]?.pollEnd, false);
       const failure = await task.inbox.next("failure");
@@ -349,7 +313,7 @@ test("pause lets the running poll go out whole and no other begin; resume goes o
   });
   await withSource(made, async ({ host, task }) => {
     grant(task, 1_000);
-    const reader = new Reader(task);
+    const reader = new RowReader(task);
     await reader.until(2);
     task.send({ case: "pause", value: {} });
     // A later answer on the same connection proves that the pause has been read.
@@ -392,7 +356,7 @@ test("drain fires the signal, drops what has no credit and is answered at once",
   });
   await withSource(made, async ({ task }) => {
     grant(task, 1);
-    const reader = new Reader(task);
+    const reader = new RowReader(task);
     await reader.until(1);
     task.send({ case: "drain", value: {} });
     await task.inbox.next("drained");
@@ -432,7 +396,7 @@ test("acked and committed come in order, and before stop, which runs last", asyn
   });
   await withSource(made, async ({ task }) => {
     grant(task, 10);
-    const reader = new Reader(task);
+    const reader = new RowReader(task);
     await reader.until(3);
     const through = BigInt(reader.batches.length);
     task.send({ case: "acked", value: { through, runs: [{ count: 3 }] } });
@@ -483,7 +447,7 @@ test("records of a quiet source go at once, those of a busy one together", async
   });
   await withSource(made, async ({ task }) => {
     grant(task, 1_000_000);
-    const reader = new Reader(task);
+    const reader = new RowReader(task);
     const first = await reader.batch();
     assert.ok(first.columns!.count <= 3, `${first.columns!.count} records in the first batch`);
     await reader.until(500);
