@@ -1,4 +1,6 @@
 /** The raw plugin of test/fixtures in a folder of its own, and the host's plugin side around it. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,11 +20,32 @@ import {
   type PluginProcessesOptions,
 } from "../../src/plugin/process-pool.ts";
 
-const program = fileURLToPath(new URL("../fixtures/raw-plugin.ts", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+let program: string | undefined;
+
+/** The raw plugin as plain JavaScript, made once per test file: it starts many times. */
+export function rawProgram(): string {
+  program ??= compile();
+  return program;
+}
+
+function compile(): string {
+  const cache = join(root, "node_modules/.cache");
+  mkdirSync(cache, { recursive: true });
+  const directory = mkdtempSync(join(cache, "raw-plugin-"));
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const options =
+    "--ignoreConfig --noCheck --rewriteRelativeImportExtensions --target es2023 --module nodenext";
+  const files = ["test/fixtures/raw-plugin.ts", "--rootDir", ".", "--outDir", directory];
+  const args = [...files, ...options.split(" "), "--types", "node"];
+  execFileSync(join(root, "node_modules/.bin/tsc"), args, { cwd: root });
+  writeFileSync(join(directory, "package.json"), JSON.stringify({ type: "module" }));
+  return join(directory, "test/fixtures/raw-plugin.js");
+}
 
 /** The command that runs the raw plugin in one of its modes. */
 export function rawCommand(mode: string): string[] {
-  return ["node", "--import", import.meta.resolve("tsx"), program, mode];
+  return ["node", rawProgram(), mode];
 }
 
 /** What the host's log said, line by line. */

@@ -9,6 +9,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { makeSocketFolder } from "../../src/plugin/socket-folder.ts";
 import { isAlive } from "../harness/processes.ts";
+import { rawProgram } from "../harness/raw-plugin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const program = fileURLToPath(new URL("../fixtures/raw-host.ts", import.meta.url));
@@ -27,7 +28,7 @@ for (const { name, ending } of [
       else process.env["TMPDIR"] = before;
       rmSync(directory, { recursive: true });
     });
-    const args = ["--import", import.meta.resolve("tsx"), program, ending, tmpdir()];
+    const args = ["--import", import.meta.resolve("tsx"), program, ending, rawProgram(), tmpdir()];
     const host = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     const [line] = await once(host.stdout, "data");
     const pid = Number(String(line));

@@ -236,9 +236,9 @@ test("closing ends every process and removes the socket with its folder", async 
   );
 });
 
-/** Children of this process that run the raw plugin; esbuild's service of the loader is none. */
+/** Children of this process that run the raw plugin. */
 function pluginsBelow(): number {
-  return descendantsOf(process.pid).filter((pid) => commandOf(pid).includes("raw-plugin.ts"))
+  return descendantsOf(process.pid).filter((pid) => commandOf(pid).includes("raw-plugin.js"))
     .length;
 }
 
