@@ -1,5 +1,6 @@
 import { ConfigError } from "../base/error.ts";
 import { startHost } from "../host.ts";
+import { askedToStop } from "./asked-to-stop.ts";
 import { runQuickstart } from "./quickstart-run.ts";
 
 /**
@@ -7,21 +8,12 @@ import { runQuickstart } from "./quickstart-run.ts";
  * @throws ConfigError for a duration that is none; whatever kept the host from starting.
  */
 export async function quickstart(options: { for?: string }): Promise<void> {
-  const stop = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(name, () => {
-      if (stop.signal.aborted) process.exit(130);
-      stop.abort();
-    });
-  }
+  const forMs = options.for === undefined ? undefined : parseSeconds(options.for);
+  const signal = askedToStop();
   // Whoever read the output has gone away (a closed pipe): nobody is watching any more.
-  process.stdout.on("error", () => stop.abort());
-  await runQuickstart({
-    startHost,
-    forMs: options.for === undefined ? undefined : parseSeconds(options.for),
-    signal: stop.signal,
-    output: process.stdout,
-  });
+  process.stdout.once("error", () => process.kill(process.pid, "SIGTERM"));
+  process.stdout.on("error", () => undefined);
+  await runQuickstart({ startHost, forMs, signal, output: process.stdout });
 }
 
 function parseSeconds(text: string): number {
