@@ -205,12 +205,15 @@ class Host {
       clock: systemClock,
       onChange,
     });
+    // The herder closes these two with its last words; here they end when it never came to run.
+    this.#scope.defer(() => statuses.close());
     const configs = await openConfigStore({
       openLog: opener("config", "connector configurations"),
       topic: "connect-configs",
       logger,
       onChange,
     });
+    this.#scope.defer(() => configs.close());
     return { configs, statuses, offsets };
   }
 

@@ -49,11 +49,11 @@ function report(error: unknown): number {
     process.stderr.write(`bulkhead: ${error instanceof Error ? error.stack : String(error)}\n`);
     return exitStart;
   }
-  process.stderr.write(`bulkhead: ${errorLine(error)}\n`);
-  if (error instanceof ConfigError) {
-    for (const { key, message } of error.problems) {
-      process.stderr.write(`  ${message.includes(key) ? message : `${key}: ${message}`}\n`);
-    }
+  const line = errorLine(error);
+  process.stderr.write(`bulkhead: ${line}\n`);
+  const problems = error instanceof ConfigError ? error.problems : [];
+  for (const { message } of problems) {
+    if (!line.includes(message)) process.stderr.write(`  ${message}\n`);
   }
   if (error.hint !== undefined) process.stderr.write(`  hint: ${error.hint}\n`);
   return error instanceof ConfigError ? exitConfig : exitStart;

@@ -122,7 +122,10 @@ class Round {
       return;
     }
     const connector = this.#options.victim === "source plugin" ? "source" : "sink";
-    process.kill(await this.#host.pidOf(connector), "SIGKILL");
+    await waitFor(async () => killed(await this.#host.pidOf(connector)), {
+      withinMs: 30_000,
+      what: `a process of ${connector} to kill`,
+    });
   }
 
   /** Lines are of one length, so that a torn one is never mistaken for another. */
@@ -153,6 +156,15 @@ class Round {
       withinMs: 10_000,
       what: `the processes ${[...this.#seen].filter(isAlive).join(", ")} to end`,
     });
+  }
+}
+
+/** False when it was gone already: the process was being replaced. */
+function killed(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
   }
 }
 
