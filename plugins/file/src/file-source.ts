@@ -21,7 +21,7 @@ const keys = {
 };
 
 const valueSchema = schema.string();
-const lineBytesMax = 64 * 1024 * 1024;
+const lineBytesMax = 16 * 1024 * 1024;
 
 export const fileSource = source({
   class: "org.apache.kafka.connect.file.FileStreamSourceConnector",

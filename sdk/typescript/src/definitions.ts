@@ -7,6 +7,7 @@ import { logicalName, type Schema } from "./schema.ts";
 import { schemaText } from "./schema-text.ts";
 import type { SourcePartition } from "./source-record.ts";
 
+const plainEncodings = ["bytes", "text", "json"] as const;
 const idMax = 65_535;
 // The contract allows 32 MiB of live definitions; half of it leaves room for what one record adds.
 const liveBytesMax = 16 * 1024 * 1024;
@@ -19,7 +20,8 @@ export interface OutForm {
   readonly write: (value: unknown) => string;
 }
 
-const nullForm: OutForm = { id: 0, encoding: "bytes", write: writeJson };
+/** Form 0: null without schema. */
+export const nullForm: OutForm = { id: 0, encoding: "bytes", write: writeJson };
 
 /**
  * Ids for topics, header names, forms and source partitions of one stream. A definition is handed to
@@ -33,8 +35,14 @@ export class OutDefinitions {
   #partitionTexts: string[] = [];
   #formIds = new Map<string, number>();
   #formsBySchema = new WeakMap<Schema, OutForm>();
-  #plain = new Map<string, OutForm>();
+  readonly #plain: Record<OutForm["encoding"], OutForm | undefined> = {
+    bytes: undefined,
+    text: undefined,
+    json: undefined,
+  };
   #liveBytes = 0;
+  /** What one more record might define no longer fits: send the batch, then `forget`. */
+  full = false;
   #lastTopic = "";
   #lastTopicId = 0;
   #lastPartition: SourcePartition | null | undefined = null;
@@ -42,18 +50,6 @@ export class OutDefinitions {
 
   constructor(send: (message: Uint8Array) => void) {
     this.#send = send;
-  }
-
-  /** What one more record might define no longer fits: send the batch, then `forget`. */
-  get full(): boolean {
-    const most = Math.max(
-      this.#topics.size,
-      this.#names.size,
-      this.#partitions.size,
-      this.#formIds.size,
-    );
-    // A record may bring 1,000 header names and as many forms.
-    return most > idMax - 1_010 || this.#liveBytes > liveBytesMax;
   }
 
   /** Numbering begins again at 1. */
@@ -64,7 +60,7 @@ export class OutDefinitions {
     this.#partitionTexts = [];
     this.#formIds = new Map();
     this.#formsBySchema = new WeakMap();
-    this.#plain = new Map();
+    for (const encoding of plainEncodings) this.#plain[encoding] = undefined;
     this.#liveBytes = 0;
     this.#lastTopicId = 0;
     this.#lastPartitionId = 0;
@@ -120,23 +116,20 @@ export class OutDefinitions {
     return this.#partitionTexts[id] ?? "null";
   }
 
-  /** The form for a value; `wellFormed` false = a text with lone surrogates, which goes as JSON. */
-  form(value: unknown, schema: Schema | null | undefined, wellFormed: boolean): OutForm {
-    if (schema) {
-      const form = this.#formsBySchema.get(schema) ?? this.#newForm(schema);
-      return wellFormed || form.encoding !== "text" ? form : this.#jsonForm(schema);
-    }
-    if (value === null || value === undefined) return nullForm;
-    if (typeof value === "string") return this.#plainForm(wellFormed ? "text" : "json");
-    return this.#plainForm(value instanceof Uint8Array ? "bytes" : "json");
+  /** The form for values of a schema; `wellFormed` false = a text with lone surrogates. */
+  form(schema: Schema, wellFormed: boolean): OutForm {
+    const form = this.#formsBySchema.get(schema) ?? this.#newForm(schema);
+    return wellFormed || form.encoding !== "text" ? form : this.#jsonForm(schema);
   }
 
-  #plainForm(encoding: OutForm["encoding"]): OutForm {
-    let form = this.#plain.get(encoding);
-    if (form === undefined) {
-      form = { id: this.#formId(encoding, undefined), encoding, write: writeJson };
-      this.#plain.set(encoding, form);
-    }
+  /** The form for values without schema. */
+  plainForm(encoding: OutForm["encoding"]): OutForm {
+    return this.#plain[encoding] ?? this.#newPlainForm(encoding);
+  }
+
+  #newPlainForm(encoding: OutForm["encoding"]): OutForm {
+    const form = { id: this.#formId(encoding, undefined), encoding, write: writeJson };
+    this.#plain[encoding] = form;
     return form;
   }
 
@@ -179,6 +172,14 @@ export class OutDefinitions {
     const message = create(SourceTaskMessageSchema, { kind });
     const bytes = toBinary(SourceTaskMessageSchema, message);
     this.#liveBytes += bytes.length;
+    const most = Math.max(
+      this.#topics.size,
+      this.#names.size,
+      this.#partitions.size,
+      this.#formIds.size,
+    );
+    // A record may bring 1,000 header names and as many forms.
+    this.full = most > idMax - 1_010 || this.#liveBytes > liveBytesMax;
     this.#send(bytes);
   }
 }

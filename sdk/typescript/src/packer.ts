@@ -1,5 +1,5 @@
 import { writeJson } from "./canonical-json.ts";
-import type { OutDefinitions, OutForm } from "./definitions.ts";
+import { nullForm, type OutDefinitions, type OutForm } from "./definitions.ts";
 import { DataError } from "./plugin-error.ts";
 import type { Schema } from "./schema.ts";
 import type { Header, SourceOffset, SourceRecord } from "./source-record.ts";
@@ -89,6 +89,8 @@ export class Packer {
   #key: Piece = null;
   #value: Piece = null;
   readonly #headerPieces: Piece[] = [];
+  readonly #headerFormIds: number[] = [];
+  readonly #headerNameIds: number[] = [];
   #form!: OutForm;
 
   constructor(definitions: OutDefinitions, options: PackerOptions) {
@@ -140,13 +142,13 @@ export class Packer {
     const partition = checkedPartition(record.partition);
     const mark = this.#offsetArena.length;
     if (this.#options.offsetMode === "per-record") this.#writeOffset(record.sourceOffset);
-    let fits = false;
-    try {
-      fits = this.#fits(headerCount);
-    } finally {
-      if (!fits) this.#offsetArena.length = mark;
+    const room = this.#room(headerCount);
+    if (room !== "here") {
+      const error = room === "nowhere" ? this.#tooLarge(headerCount) : undefined;
+      this.#offsetArena.length = mark;
+      if (error === undefined) return false;
+      throw error;
     }
-    if (!fits) return false;
 
     this.#keyForms.push(keyForm);
     this.#valueForms.push(valueForm);
@@ -156,7 +158,7 @@ export class Packer {
     this.#partitions.push(partition);
     this.#pushTimestamp(timestamp);
     this.#headerCounts.push(headerCount);
-    if (headers !== undefined) this.#appendHeaders(headers, headerCount);
+    if (headerCount > 0) this.#appendHeaders(headerCount);
     this.#pushOffset(sourcePartition, record.sourceOffset, mark);
     this.#count += 1;
     return true;
@@ -208,19 +210,37 @@ export class Packer {
     return batch;
   }
 
+  /** What goes into the arena for a value, and its form into #form. */
   #piece(value: unknown, schema: Schema | null | undefined): Piece {
-    const wellFormed = typeof value !== "string" || isWellFormed(value);
-    const form = this.#definitions.form(value, schema, wellFormed);
+    if (schema) return this.#typedPiece(value, schema);
+    if (value === null || value === undefined) {
+      this.#form = nullForm;
+      return null;
+    }
+    if (typeof value === "string" && isWellFormed(value)) {
+      this.#form = this.#definitions.plainForm("text");
+      return value;
+    }
+    if (value instanceof Uint8Array) {
+      this.#form = this.#definitions.plainForm("bytes");
+      return value;
+    }
+    this.#form = this.#definitions.plainForm("json");
+    return this.#form.write(value);
+  }
+
+  #typedPiece(value: unknown, schema: Schema): Piece {
+    const form = this.#definitions.form(schema, typeof value !== "string" || isWellFormed(value));
     this.#form = form;
     if (value === null || value === undefined) {
-      if (schema && !schema.optional && schema.default === undefined) form.write(value);
+      if (!schema.optional && schema.default === undefined) form.write(value);
       return null;
     }
     if (form.encoding === "json") return form.write(value);
     if (form.encoding === "text") {
       if (typeof value === "string") return value;
     } else if (value instanceof Uint8Array) return value;
-    throw new DataError(`a ${typeof value} is not of the schema's type ${schema?.type}`);
+    throw new DataError(`a ${typeof value} is not of the schema's type ${schema.type}`);
   }
 
   #prepareHeaders(headers: readonly Header[]): number {
@@ -229,23 +249,32 @@ export class Packer {
     }
     for (let at = 0; at < headers.length; at += 1) {
       this.#headerPieces[at] = this.#piece(headers[at]!.value, headers[at]!.schema);
-      this.#definitions.name(headers[at]!.name);
+      this.#headerFormIds[at] = this.#form.id;
+      this.#headerNameIds[at] = this.#definitions.name(headers[at]!.name);
     }
     return headers.length;
   }
 
-  /** Whether the record still goes into this batch. @throws when it goes into none */
-  #fits(headerCount: number): boolean {
-    const most = sizeMost(this.#key) + sizeMost(this.#value);
+  /** Where the record has room. */
+  #room(headerCount: number): "here" | "next batch" | "nowhere" {
     const base = this.costBytes + this.#lastOffsetsReserve + rowBytes * (1 + headerCount);
     const limit = this.#options.messageBytesMax;
-    if (headerCount === 0 && base + most <= limit) return true;
-    let exact = sizeOf(this.#key) + sizeOf(this.#value);
-    for (let at = 0; at < headerCount; at += 1) exact += sizeOf(this.#headerPieces[at]!);
-    if (base + exact <= limit) return true;
-    if (this.#count > 0) return false;
-    throw new RecordTooLargeError(
-      `a record has ${base + exact} bytes as a message; the limit is ${limit}`,
+    const most = sizeMost(this.#key) + sizeMost(this.#value);
+    if (headerCount === 0 && base + most <= limit) return "here";
+    if (base + this.#exactSize(headerCount) <= limit) return "here";
+    return this.#count > 0 ? "next batch" : "nowhere";
+  }
+
+  #exactSize(headerCount: number): number {
+    let size = sizeOf(this.#key) + sizeOf(this.#value);
+    for (let at = 0; at < headerCount; at += 1) size += sizeOf(this.#headerPieces[at]!);
+    return size;
+  }
+
+  #tooLarge(headerCount: number): RecordTooLargeError {
+    const size = this.costBytes + rowBytes * (1 + headerCount) + this.#exactSize(headerCount);
+    return new RecordTooLargeError(
+      `a record has ${size} bytes as a message; the limit is ${this.#options.messageBytesMax}`,
       { hint: "raise the host's limit for plugin messages or make smaller records" },
     );
   }
@@ -257,12 +286,10 @@ export class Packer {
     return size + 1;
   }
 
-  #appendHeaders(headers: readonly Header[], count: number): void {
+  #appendHeaders(count: number): void {
     for (let at = 0; at < count; at += 1) {
-      const header = headers[at]!;
-      const wellFormed = typeof header.value !== "string" || isWellFormed(header.value);
-      this.#headerNames.push(this.#definitions.name(header.name));
-      this.#headerForms.push(this.#definitions.form(header.value, header.schema, wellFormed).id);
+      this.#headerNames.push(this.#headerNameIds[at]!);
+      this.#headerForms.push(this.#headerFormIds[at]!);
       this.#headerSizes.push(this.#append(this.#headerPieces[at]!));
     }
     this.#headers += count;
@@ -376,6 +403,6 @@ function sizeOf(piece: Piece): number {
 }
 
 // Node 20 has it, the ES2023 library does not.
-const isWellFormed: (text: string) => boolean = Function.prototype.call.bind(
-  (String.prototype as unknown as { isWellFormed: () => boolean }).isWellFormed,
-);
+function isWellFormed(text: string): boolean {
+  return (text as unknown as { isWellFormed(): boolean }).isWellFormed();
+}

@@ -9,8 +9,10 @@ export type ValueReader = (tree: unknown) => unknown;
 
 const dayMs = 86_400_000;
 const readers = new WeakMap<Schema, ValueReader>();
-// JSON.parse would round such an integer.
+// JSON.parse would round such an integer in data without a schema.
 const longDigits = /\d{16}/;
+/** Thrown and caught here: JSON.parse has rounded an int64. */
+const rounded = new RangeError("an integer beyond 2^53");
 
 /** The reader for trees of this schema; made once per schema. */
 export function valueReader(schema: Schema): ValueReader {
@@ -24,8 +26,14 @@ export function valueReader(schema: Schema): ValueReader {
 
 /** A JSON text under a schema (null = none) as the value that a sink sees. @throws DataError */
 export function readValue(text: string, schema: Schema | null): unknown {
-  const tree = longDigits.test(text) ? readExact(text) : parse(text);
-  return schema === null ? plain(tree) : valueReader(schema)(tree);
+  if (schema === null) return plain(longDigits.test(text) ? readExact(text) : parse(text));
+  const read = valueReader(schema);
+  try {
+    return read(parse(text));
+  } catch (error) {
+    if (error !== rounded) throw error;
+    return read(readExact(text));
+  }
 }
 
 function parse(text: string): unknown {
@@ -66,7 +74,10 @@ function compileRequired(schema: Schema): ValueReader {
       return asIs;
     case "int64":
       if (schema.name === logicalName.timestamp) return (tree) => new Date(Number(tree));
-      return (tree) => BigInt(tree as number | bigint);
+      return (tree) => {
+        if (typeof tree === "number" && !Number.isSafeInteger(tree)) throw rounded;
+        return BigInt(tree as number | bigint);
+      };
     case "bytes": {
       if (schema.name !== logicalName.decimal) return bytesOf;
       const scale = Number(schema.parameters?.["scale"]);

@@ -331,7 +331,14 @@ async function withProgram(
   }
 }
 
-const stubborn = `run(sink({ class: "S", put: () => new Promise(() => {}) }));`;
+const stubborn = `
+  run(sink({
+    class: "S",
+    put() {
+      console.log("hangs");
+      return new Promise(() => {});
+    },
+  }));`;
 
 test("the end of stdin ends the program, also one whose user code hangs", async () => {
   await withProgram(stubborn, async (host, child, exit) => {
@@ -342,6 +349,7 @@ test("the end of stdin ends the program, also one whose user code hangs", async 
       case: "put",
       value: { putSeq: 1n, columns: { count: 1, topics: [1], offsets: [0n] } },
     });
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
     const begun = performance.now();
     child.stdin?.end();
     assert.equal(await exit, 1);
