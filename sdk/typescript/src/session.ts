@@ -29,6 +29,14 @@ export interface SessionEnd {
   readonly reason: string;
 }
 
+/** A request that has no reply yet. */
+interface OpenRequest {
+  readonly connector: string;
+  /** It runs after those of its connector that came before. */
+  readonly queues: boolean;
+  readonly cancel: AbortController;
+}
+
 const capabilities = ["canonical_json"];
 
 /** The one stream to the host, open for the plugin's whole life; never dialled again. */
@@ -41,7 +49,7 @@ export class Session {
   readonly #calls: HostCalls;
   readonly #connectors: ConnectorCalls;
   readonly #tasks = new Set<RunningTask>();
-  readonly #requests = new Map<bigint, AbortController>();
+  readonly #requests = new Map<bigint, OpenRequest>();
   /** Requests of one connector run in order. */
   readonly #turns = new Map<string, Promise<void>>();
   readonly #ended = deferred<SessionEnd>();
@@ -92,7 +100,7 @@ export class Session {
     clearInterval(this.#heartbeat);
     const known: SessionEnd =
       this.#shutdown === undefined ? end : { expected: true, reason: this.#shutdown };
-    for (const cancel of this.#requests.values()) cancel.abort(abortReason(known.reason));
+    for (const open of this.#requests.values()) open.cancel.abort(abortReason(known.reason));
     for (const task of this.#tasks) task.abandon(known.reason);
     this.#connectors.abandon(known.reason);
     this.#calls.close(known.reason);
@@ -139,7 +147,7 @@ export class Session {
       case "cancel":
         this.#requests
           .get(kind.value.requestId)
-          ?.abort(abortReason("the host cancelled the request"));
+          ?.cancel.abort(abortReason("the host cancelled the request"));
         return;
       case "answer":
         this.#calls.answer(kind.value);
@@ -182,8 +190,9 @@ export class Session {
 
   #onRequest(request: Request): void {
     const cancel = new AbortController();
-    this.#requests.set(request.id, cancel);
     const { kind, connector } = request;
+    if (kind.case === "stopConnector") this.#cancelTurns(connector);
+    this.#requests.set(request.id, { connector, queues: kind.case !== "startTask", cancel });
     if (kind.case === "startTask") {
       void this.#reply(request, cancel, () =>
         this.#startTask(connector, kind.value, cancel.signal),
@@ -198,6 +207,15 @@ export class Session {
     void turn.then(() => {
       if (this.#turns.get(connector) === turn) this.#turns.delete(connector);
     });
+  }
+
+  /** A stop does not wait for what runs before it. */
+  #cancelTurns(connector: string): void {
+    for (const open of this.#requests.values()) {
+      if (open.queues && open.connector === connector) {
+        open.cancel.abort(abortReason("the connector stops"));
+      }
+    }
   }
 
   /** Exactly one reply, also after Cancel and then at once; never rejects. */

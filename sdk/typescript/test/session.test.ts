@@ -227,6 +227,24 @@ test("a cancelled request is answered at once, and only once", async () => {
   });
 });
 
+test("stopping a connector cancels what runs before it", async () => {
+  const slow = source({
+    class: "Slow",
+    taskConfigs: () => new Promise(() => {}),
+    async *read() {},
+  });
+  await withSession([slow], async (host) => {
+    await host.request("c", { case: "startConnector", value: { class: "Slow" } });
+    const stuck = host.sendRequest("c", { case: "taskConfigs", value: { tasksMax: 1 } });
+    const stopping = host.sendRequest("c", { case: "stopConnector", value: {} });
+    const first = await host.session.inbox.next("reply");
+    assert.equal(first.id, stuck);
+    assert.equal(first.kind.case === "failure" && first.kind.value.code, FailureCode.CANCELLED);
+    const second = await host.session.inbox.next("reply");
+    assert.deepEqual([second.id, second.kind.case], [stopping, "stopConnector"]);
+  });
+});
+
 test("a monitor runs until the connector stops, asks for new task configs and raises errors", async () => {
   let ended = false;
   const watched = source({
