@@ -36,8 +36,9 @@ const envelopeMiddle = /[ \t\r\n]*,[ \t\r\n]*"payload"[ \t\r\n]*:$/;
  * From JsonConverter's bytes to a plugin's forms. A payload that `JsonCheck` knows to be in order goes on
  * as it is; all others, and all errors, come from reading the whole text as Connect does.
  *
- * Measured for 1 KiB: 1.5 µs for the check, 4 µs for JSON.parse of the same payload; so each payload is
- * checked, and a plugin never sees one that its schema does not allow.
+ * The check looks at every byte: a third of the cost of JSON.parse for 100 bytes, as much for 1 KiB of many
+ * members, and without an object. So each payload is checked, and a plugin never sees one that its schema
+ * does not allow. Without schemas the same check says that it is JSON and that its integers fit.
  */
 export class JsonSink {
   readonly #options: JsonSinkOptions;

@@ -45,7 +45,12 @@ export class SimpleHeaderConverter implements HeaderConverter {
     out.bytes = bytes;
     out.start = start;
     out.end = end;
-    if (start < 0) out.form = nullForm;
+    if (start < 0) {
+      out.form = nullForm;
+      return;
+    }
+    const integer = shortInteger(bytes, start, end);
+    if (integer >= 0) out.form = integerForm(integer);
     else if (!isSurelyString(bytes, start, end) || !isUtf8Run(bytes, start, end)) {
       this.#parse(bytes, start, end, out);
     }
@@ -74,13 +79,37 @@ export class SimpleHeaderConverter implements HeaderConverter {
 
   #formOf(schema: Schema): Form {
     const text = writeSchemaText(schema, plainStyle);
-    let form = this.#forms.get(text);
+    let form = this.#forms.get(text) ?? integerForms.get(text);
     if (form === undefined) {
       form = { encoding: "json", schema: text };
       this.#forms.set(text, form);
     }
     return form;
   }
+}
+
+/** The integer of up to nine digits, written as JSON writes it, that the run is; -1 = it is none. */
+function shortInteger(bytes: Uint8Array, start: number, end: number): number {
+  if (start === end || end - start > 9 || (bytes[start] === 0x30 && end - start > 1)) return -1;
+  let value = 0;
+  for (let at = start; at < end; at += 1) {
+    const digit = (bytes[at] as number) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+const [int8Form, int16Form, int32Form] = ["int8", "int16", "int32"].map(
+  (type): Form => ({ encoding: "json", schema: `{"type":"${type}","optional":false}` }),
+) as [Form, Form, Form];
+
+/** Of what the parser finds to be an integer by another way, the form is the same. */
+const integerForms = new Map([int8Form, int16Form, int32Form].map((form) => [form.schema, form]));
+
+function integerForm(value: number): Form {
+  if (value <= 0x7f) return int8Form;
+  return value <= 0x7fff ? int16Form : int32Form;
 }
 
 /** Begins with an ASCII sign that no number, date, literal, list or map begins with, nor a blank. */

@@ -1,7 +1,11 @@
 /** JSON strings written from bytes to bytes, without a JavaScript string between them. */
-import { isUtf8 } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import type { ByteScratch } from "./byte-scratch.ts";
+import { beginScan, skipPlain } from "./json-scan.ts";
 import { invalid } from "./payload.ts";
+
+/** Longer runs are worth the objects that calls into the runtime need. */
+const viewBytesMin = 64;
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -31,7 +35,17 @@ export function appendJsonString(
   let to = out.length;
   let high = false;
   bytes[to++] = quote;
+  beginScan(text);
   for (let at = start; at < end; at += 1) {
+    const plainEnd = skipPlain(at, end);
+    if (plainEnd - at > viewBytesMin) {
+      bytes.set(text.subarray(at, plainEnd), to);
+      to += plainEnd - at;
+      at = plainEnd;
+    } else {
+      while (at < plainEnd) bytes[to++] = text[at++] as number;
+    }
+    if (at >= end) break;
     const byte = text[at] as number;
     if (byte >= 0x20 && byte !== quote && byte !== backslash && byte < 0x80) {
       bytes[to++] = byte;
@@ -81,6 +95,11 @@ function escapeAstral(bytes: Uint8Array, start: number, text: Uint8Array, at: nu
 export function appendBase64(out: ByteScratch, from: Uint8Array, start: number, end: number): void {
   out.reserve(4 * Math.ceil((end - start) / 3));
   const { bytes } = out;
+  if (end - start > viewBytesMin) {
+    const run = Buffer.from(from.buffer, from.byteOffset + start, end - start);
+    out.length += bytes.write(run.toString("base64"), out.length, "latin1");
+    return;
+  }
   let to = out.length;
   for (let at = start; at < end; at += 3) {
     const first = from[at] as number;

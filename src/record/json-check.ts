@@ -9,6 +9,7 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import { writeJsonString } from "./canonical-json.ts";
 import {
+  beginScan,
   falseWord,
   longMax,
   nullWord,
@@ -25,20 +26,39 @@ import { logicalName, timeMsMax } from "./logical.ts";
 import { scaleOf } from "./payload.ts";
 import { hasStringKeys, type Schema } from "./schema.ts";
 
-type Kind =
-  | { at: "any" | "doubtful" | "boolean" | "string" | "bytes" | "decimal" }
-  | { at: "integer"; min: number; max: number }
-  | { at: "floating"; exponentDigitsMax: number }
-  | { at: "array"; item: Shape }
-  | { at: "object"; item: Shape }
-  | { at: "pairs"; key: Shape; item: Shape }
-  /** `heads` are the bytes before each member: `{"a":`, `,"b":`. */
-  | { at: "struct"; heads: readonly Uint8Array[]; members: readonly Shape[] };
+/** Numbers, and one class for all shapes: so much is looked up for each byte or two. */
+const kind = {
+  any: 0,
+  doubtful: 1,
+  boolean: 2,
+  string: 3,
+  bytes: 4,
+  decimal: 5,
+  integer: 6,
+  floating: 7,
+  array: 8,
+  object: 9,
+  pairs: 10,
+  struct: 11,
+} as const;
 
-interface Shape {
-  readonly kind: Kind;
+class Shape {
+  readonly kind: number;
   /** A null here may be passed on. */
-  readonly nullable: boolean;
+  nullable = false;
+  /** Bounds of an integer. */
+  min = 0;
+  max = 0;
+  /** Of a floating number: more may be beyond its type. */
+  exponentDigitsMax = 0;
+  /** Of a struct: the bytes before each member, `{"a":` and `,"b":`. */
+  heads: readonly Uint8Array[] = [];
+  /** A struct's members; a map's values or an array's items; and a map's keys behind them. */
+  parts: readonly Shape[] = [];
+
+  constructor(is: number) {
+    this.kind = is;
+  }
 }
 
 /** One text at a time; keep one for each schema. */
@@ -52,7 +72,7 @@ export class JsonCheck {
 
   /** Where the first value in the run ends; -1 in doubt. */
   endOf(bytes: Uint8Array, start: number, end: number): number {
-    seen.high = false;
+    beginScan(bytes);
     const at = checkShape(this.#shape, bytes, start, end);
     if (at < 0 || at > end) return -1;
     return seen.high && !isUtf8(bytes.subarray(start, at)) ? -1 : at;
@@ -60,99 +80,115 @@ export class JsonCheck {
 }
 
 function shapeOf(schema: Schema | null, replaceNull: boolean): Shape {
-  if (schema === null) return { kind: { at: "any" }, nullable: true };
-  const nullable = schema.optional && !(replaceNull && schema.default !== null);
-  return { kind: kindOf(schema, replaceNull), nullable };
+  if (schema === null) return new Shape(kind.any);
+  const shape = logicalShapeOf(schema) ?? plainShapeOf(schema, replaceNull);
+  shape.nullable = schema.optional && !(replaceNull && schema.default !== null);
+  return shape;
 }
 
-function kindOf(schema: Schema, replaceNull: boolean): Kind {
+function plainShapeOf(schema: Schema, replaceNull: boolean): Shape {
   const part = (inner: Schema | null) => shapeOf(inner, replaceNull);
-  const logical = logicalKindOf(schema);
-  if (logical !== undefined) return logical;
   switch (schema.type) {
     case "int8":
-      return { at: "integer", min: -0x80, max: 0x7f };
+      return integer(-0x80, 0x7f);
     case "int16":
-      return { at: "integer", min: -0x8000, max: 0x7fff };
+      return integer(-0x8000, 0x7fff);
     case "int32":
-      return { at: "integer", min: -0x8000_0000, max: 0x7fff_ffff };
+      return integer(-0x8000_0000, 0x7fff_ffff);
     case "int64":
-      return anyLong;
+      return integer(-longMax, longMax);
     case "float":
-      return { at: "floating", exponentDigitsMax: 1 };
+      return floating(1);
     case "double":
-      return { at: "floating", exponentDigitsMax: 2 };
+      return floating(2);
     case "boolean":
     case "string":
     case "bytes":
-      return { at: schema.type };
+      return new Shape(kind[schema.type]);
     case "array":
-      return { at: "array", item: part(schema.values) };
+      return withParts(kind.array, [part(schema.values)]);
     case "map":
       return hasStringKeys(schema)
-        ? { at: "object", item: part(schema.values) }
-        : { at: "pairs", key: part(schema.keys), item: part(schema.values) };
+        ? withParts(kind.object, [part(schema.values)])
+        : withParts(kind.pairs, [part(schema.values), part(schema.keys)]);
     case "struct": {
-      const heads = schema.fields.map(({ name }, index) =>
+      const members = schema.fields.map((field) => part(field.schema));
+      const shape = withParts(kind.struct, members);
+      shape.heads = schema.fields.map(({ name }, index) =>
         Buffer.from(`${index === 0 ? "{" : ","}${writeJsonString(name)}:`),
       );
-      return { at: "struct", heads, members: schema.fields.map((field) => part(field.schema)) };
+      return shape;
     }
   }
 }
 
-const anyLong: Kind = { at: "integer", min: -longMax, max: longMax };
+function integer(min: number, max: number): Shape {
+  const shape = new Shape(kind.integer);
+  shape.min = min;
+  shape.max = max;
+  return shape;
+}
 
-const doubtful: Kind = { at: "doubtful" };
+function floating(exponentDigitsMax: number): Shape {
+  const shape = new Shape(kind.floating);
+  shape.exponentDigitsMax = exponentDigitsMax;
+  return shape;
+}
 
-function logicalKindOf(schema: Schema): Kind | undefined {
-  switch (schema.name) {
+function withParts(is: number, parts: readonly Shape[]): Shape {
+  const shape = new Shape(is);
+  shape.parts = parts;
+  return shape;
+}
+
+function logicalShapeOf(schema: Schema): Shape | undefined {
+  const { name, type } = schema;
+  switch (name) {
     case logicalName.decimal: {
-      const isWhole = schema.type === "bytes" && scaleOf(schema) !== undefined;
-      return isWhole ? { at: "decimal" } : doubtful;
+      const isWhole = type === "bytes" && scaleOf(schema) !== undefined;
+      return new Shape(isWhole ? kind.decimal : kind.doubtful);
     }
     case logicalName.date:
-      return schema.type === "int32" ? undefined : doubtful;
+      return type === "int32" ? undefined : new Shape(kind.doubtful);
     case logicalName.time:
-      return schema.type === "int32" ? { at: "integer", min: 0, max: timeMsMax } : doubtful;
+      return type === "int32" ? integer(0, timeMsMax) : new Shape(kind.doubtful);
     case logicalName.timestamp:
-      return schema.type === "int64" ? anyLong : doubtful;
+      return type === "int64" ? undefined : new Shape(kind.doubtful);
     default:
       return undefined;
   }
 }
 
 function checkShape(shape: Shape, bytes: Uint8Array, at: number, end: number): number {
-  const { kind } = shape;
-  if (bytes[at] === 0x6e && kind.at !== "any") {
+  if (bytes[at] === 0x6e && shape.kind !== kind.any) {
     return shape.nullable ? scanWord(nullWord, bytes, at) : -1;
   }
-  switch (kind.at) {
-    case "any":
+  switch (shape.kind) {
+    case kind.any:
       return scanAny(bytes, at, end, 0);
-    case "doubtful":
-      return -1;
-    case "boolean":
+    case kind.boolean:
       return scanWord(bytes[at] === 0x74 ? trueWord : falseWord, bytes, at);
-    case "string":
+    case kind.string:
       return scanString(bytes, at, end);
-    case "bytes":
+    case kind.bytes:
       return scanBase64(bytes, at, end);
-    case "decimal":
+    case kind.decimal:
       // Two quotes are no number.
       return bytes[at + 1] === 0x22 ? -1 : scanBase64(bytes, at, end);
-    case "integer":
-      return scanInteger(bytes, at, end, kind.min, kind.max);
-    case "floating":
-      return scanFloating(bytes, at, end, kind.exponentDigitsMax);
-    case "array":
-      return checkArray(kind.item, bytes, at, end);
-    case "object":
-      return checkObject(kind.item, bytes, at, end);
-    case "pairs":
-      return checkPairs(kind.key, kind.item, bytes, at, end);
-    case "struct":
-      return checkStruct(kind.heads, kind.members, bytes, at, end);
+    case kind.integer:
+      return scanInteger(bytes, at, end, shape.min, shape.max);
+    case kind.floating:
+      return scanFloating(bytes, at, end, shape.exponentDigitsMax);
+    case kind.array:
+      return checkArray(shape.parts[0] as Shape, bytes, at, end);
+    case kind.object:
+      return checkObject(shape.parts[0] as Shape, bytes, at, end);
+    case kind.pairs:
+      return checkPairs(shape.parts[1] as Shape, shape.parts[0] as Shape, bytes, at, end);
+    case kind.struct:
+      return checkStruct(shape.heads, shape.parts, bytes, at, end);
+    default:
+      return -1;
   }
 }
 

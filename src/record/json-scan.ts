@@ -10,6 +10,18 @@ const depthMax = 500;
 /** What the scan that runs has come across. */
 export const seen = { high: false };
 
+// Over the bytes that were looked at last: asking for a buffer and its offset costs more than a short string.
+let scanned = new Uint8Array(0);
+let words: DataView = new DataView(new ArrayBuffer(0));
+
+/** Comes before any scan of these bytes. */
+export function beginScan(bytes: Uint8Array): void {
+  seen.high = false;
+  if (bytes === scanned) return;
+  scanned = bytes as typeof scanned;
+  words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 /** For `scanWord`. */
 export const nullWord = Buffer.from("null");
 /** For `scanWord`. */
@@ -30,7 +42,7 @@ export function scanString(bytes: Uint8Array, start: number, end: number): numbe
   if (bytes[start] !== 0x22) return -1;
   let at = start + 1;
   for (;;) {
-    at = skipPlain(bytes, at, end);
+    at = skipPlain(at, end);
     if (at >= end) return -1;
     const byte = bytes[at] as number;
     if (byte === 0x22) return at + 1;
@@ -45,20 +57,15 @@ export function scanString(bytes: Uint8Array, start: number, end: number): numbe
   }
 }
 
-/** Over the buffer that was looked at last: making one for each string would cost more than it saves. */
-let words: DataView = new DataView(new ArrayBuffer(0));
-
 /**
  * Skips four bytes at once while they are ASCII without quote, backslash and control character (a
  * byte whose highest bit is set, or becomes so by subtraction, is none of these); twice as fast as a
  * loop over bytes.
  */
-function skipPlain(bytes: Uint8Array, start: number, end: number): number {
-  if (words.buffer !== bytes.buffer) words = new DataView(bytes.buffer);
-  const offset = bytes.byteOffset;
+export function skipPlain(start: number, end: number): number {
   let at = start;
   for (const last = end - 4; at <= last; at += 4) {
-    const word = words.getUint32(offset + at, true);
+    const word = words.getUint32(at, true);
     const control = word - 0x20202020;
     const quote = (word ^ 0x22222222) - 0x01010101;
     const backslash = (word ^ 0x5c5c5c5c) - 0x01010101;
