@@ -4,7 +4,7 @@
  * line must be in the sink file, first occurrences in order, and no process may be left.
  */
 import assert from "node:assert/strict";
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HostProcess, startHost } from "../harness/host-process.ts";
@@ -59,7 +59,8 @@ class Round {
     await this.#append();
     this.#host = await this.#start();
     for (let kill = 0; kill < this.#options.kills; kill += 1) {
-      await this.#keepWriting(100 + this.#random() * 500);
+      await this.#untilLinesArrive();
+      await this.#keepWriting(50 + this.#random() * 500);
       await this.#kill();
     }
     await this.#keepWriting(100);
@@ -111,6 +112,18 @@ class Round {
         },
       ],
     });
+  }
+
+  /** A kill before anything moves would prove nothing. */
+  async #untilLinesArrive(): Promise<void> {
+    const before = await sizeOf(this.#sink);
+    await waitFor(
+      async () => {
+        await this.#append();
+        return (await sizeOf(this.#sink)) > before;
+      },
+      { withinMs: 30_000, what: "lines to arrive in the sink file" },
+    );
   }
 
   async #kill(): Promise<void> {
@@ -166,6 +179,10 @@ function killed(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
 }
 
 async function linesOf(path: string): Promise<string[]> {
