@@ -23,7 +23,7 @@ const cases: { schema: string | null; sure: string[]; doubtful: string[] }[] = [
   {
     schema: '{"type":"double"}',
     sure: ["1", "1.5", "-0.0", "1.0E10", "1e-9"],
-    doubtful: ["1e100", "NaN", '"NaN"', "1.", ".5", "00.1", "+1", `1${"0".repeat(30)}`],
+    doubtful: ["-0", "1e100", "NaN", '"NaN"', "1.", ".5", "00.1", "+1", `1${"0".repeat(30)}`],
   },
   { schema: '{"type":"float"}', sure: ["1e9"], doubtful: ["1e39"] },
   { schema: '{"type":"boolean"}', sure: ["true", "false"], doubtful: ["tru", "1", '"true"'] },

@@ -167,6 +167,9 @@ export function scanFloating(
   const digits = at;
   while (at < end && isDigit(bytes[at])) at += 1;
   if (at === digits || (bytes[digits] === 0x30 && at - digits > 1)) return -1;
+  // An integer "-0" is 0.0 to Jackson.
+  const isZero = bytes[digits] === 0x30;
+  if (isZero && digits > start && (at >= end || !isOfNumber(bytes[at] as number))) return -1;
   if (at < end && bytes[at] === 0x2e) {
     const fraction = at + 1;
     at = fraction;
