@@ -12,7 +12,11 @@ import { LineSplitter } from "./line-splitter.ts";
 
 const keys = {
   file: config.string({ doc: "The file whose lines are read." }),
-  topic: config.string({ required: true, doc: "The topic that the lines are written to." }),
+  topic: config.string({
+    required: true,
+    nonEmpty: true,
+    doc: "The topic that the lines are written to.",
+  }),
   "batch.size": config.int({
     default: 2000,
     importance: "low",

@@ -1,13 +1,15 @@
-import { writeJson } from "./canonical-json.ts";
 import { nullForm, type OutDefinitions, type OutForm } from "./definitions.ts";
+import {
+  makeOffsetColumns,
+  type OffsetColumns,
+  type OffsetEntry,
+  type OffsetMode,
+} from "./offset-columns.ts";
 import { DataError } from "./plugin-error.ts";
 import type { Schema } from "./schema.ts";
-import type { Header, SourceOffset, SourceRecord } from "./source-record.ts";
+import type { Header, SourceRecord } from "./source-record.ts";
 import { Arena, VarintColumn, zigzag } from "./wire.ts";
 import { encodeRecords, MessageParts, varint } from "./wire-message.ts";
-
-/** Where the offsets of a batch stand: with each record, or once for each source partition. */
-export type OffsetMode = "per-record" | "last";
 
 export interface PackerOptions {
   messageBytesMax: number;
@@ -21,7 +23,7 @@ export interface PackedBatch {
   readonly costRecords: number;
   readonly costBytes: number;
   /** The last offset text of each source partition in it. */
-  readonly lastOffsets: readonly (readonly [partition: string, offset: string | null])[];
+  readonly lastOffsets: readonly OffsetEntry<string>[];
 }
 
 /** A record that does not fit into a message by itself. */
@@ -32,7 +34,6 @@ const batchBytesTarget = 512 * 1024;
 const headersMax = 1_000;
 const batchFixedBytes = 4_096;
 const rowBytes = 64;
-const offsetTextBytesMax = 64 * 1024;
 
 type Piece = string | Uint8Array | null;
 
@@ -42,10 +43,10 @@ type Piece = string | Uint8Array | null;
  */
 export class Packer {
   readonly #definitions: OutDefinitions;
-  readonly #options: PackerOptions;
+  readonly #messageBytesMax: number;
+  readonly #offsets: OffsetColumns;
   readonly #batchBytesTarget: number;
   readonly #arena = new Arena();
-  readonly #offsetArena = new Arena();
   readonly #keySizes = new VarintColumn();
   readonly #valueSizes = new VarintColumn();
   readonly #keyForms = new VarintColumn();
@@ -57,17 +58,8 @@ export class Packer {
   readonly #headerNames = new VarintColumn();
   readonly #headerSizes = new VarintColumn();
   readonly #headerForms = new VarintColumn();
-  readonly #sourcePartitions = new VarintColumn();
-  readonly #offsetSizes = new VarintColumn();
   #lastTimestamp = -1;
   #timestampsVary = false;
-  /** Mode "per-record": source partition and offset text of the last record. */
-  #tailPartition = 0;
-  #tailStart = 0;
-  #tailEnd = -1;
-  /** By source partition id: the offset last added, as text once it is settled. */
-  readonly #lastOffsets = new Map<number, SourceOffset | string | null>();
-  #lastOffsetsReserve = 0;
   readonly #columns = [
     this.#keySizes,
     this.#valueSizes,
@@ -80,8 +72,6 @@ export class Packer {
     this.#headerNames,
     this.#headerSizes,
     this.#headerForms,
-    this.#sourcePartitions,
-    this.#offsetSizes,
   ];
   #count = 0;
   #headers = 0;
@@ -95,7 +85,8 @@ export class Packer {
 
   constructor(definitions: OutDefinitions, options: PackerOptions) {
     this.#definitions = definitions;
-    this.#options = options;
+    this.#messageBytesMax = options.messageBytesMax;
+    this.#offsets = makeOffsetColumns(options.offsetMode);
     this.#batchBytesTarget = Math.min(batchBytesTarget, options.messageBytesMax);
   }
 
@@ -107,7 +98,7 @@ export class Packer {
   get costBytes(): number {
     return (
       this.#arena.length +
-      this.#offsetArena.length +
+      this.#offsets.bytes +
       rowBytes * (this.#count + this.#headers) +
       batchFixedBytes
     );
@@ -140,12 +131,11 @@ export class Packer {
     const headerCount = headers === undefined ? 0 : this.#prepareHeaders(headers);
     const timestamp = checkedTimestamp(record.timestamp);
     const partition = checkedPartition(record.partition);
-    const mark = this.#offsetArena.length;
-    if (this.#options.offsetMode === "per-record") this.#writeOffset(record.sourceOffset);
+    this.#offsets.prepare(sourcePartition, record.sourceOffset);
     const room = this.#room(headerCount);
     if (room !== "here") {
       const error = room === "nowhere" ? this.#tooLarge(headerCount) : undefined;
-      this.#offsetArena.length = mark;
+      this.#offsets.drop();
       if (error === undefined) return false;
       throw error;
     }
@@ -159,25 +149,13 @@ export class Packer {
     this.#pushTimestamp(timestamp);
     this.#headerCounts.push(headerCount);
     if (headerCount > 0) this.#appendHeaders(headerCount);
-    this.#pushOffset(sourcePartition, record.sourceOffset, mark);
+    this.#offsets.push();
     this.#count += 1;
     return true;
   }
 
-  /** Call after each poll: offset objects may change from here on. */
-  settle(): void {
-    for (const [partition, offset] of this.#lastOffsets) {
-      if (typeof offset === "object" && offset !== null) {
-        this.#lastOffsets.set(partition, offsetText(offset));
-      }
-    }
-  }
-
   /** The batch as a whole SourceTaskMessage; the packer is empty afterwards. */
   finish(batchSeq: number, pollEnd: boolean): PackedBatch {
-    this.#keepTail();
-    this.settle();
-    if (this.#options.offsetMode === "last") this.#writeLastOffsets();
     const columns = new MessageParts();
     columns.add(2, this.#arena.bytes());
     columns.zeroOrN(3, this.#keySizes);
@@ -192,18 +170,15 @@ export class Packer {
     columns.add(11, this.#headerNames.bytes());
     columns.zeroOrN(12, this.#headerSizes);
     columns.zeroOneOrN(13, this.#headerForms);
-    if (this.#options.offsetMode === "last") columns.add(14, this.#sourcePartitions.bytes());
-    else columns.zeroOneOrN(14, this.#sourcePartitions);
-    columns.add(15, this.#offsetSizes.bytes());
-    columns.add(16, this.#offsetArena.bytes());
+    this.#offsets.finish(columns);
     const batch: PackedBatch = {
       message: encodeRecords(batchSeq, pollEnd, this.#count, columns),
       costRecords: Math.max(1, this.#count),
       costBytes: this.costBytes,
       count: this.#count,
-      lastOffsets: Array.from(this.#lastOffsets, ([id, offset]) => [
+      lastOffsets: Array.from(this.#offsets.lastOffsets(), ([id, offset]) => [
         this.#definitions.partitionText(id),
-        offset as string | null,
+        offset,
       ]),
     };
     this.#clear();
@@ -257,8 +232,8 @@ export class Packer {
 
   /** Where the record has room. */
   #room(headerCount: number): "here" | "next batch" | "nowhere" {
-    const base = this.costBytes + this.#lastOffsetsReserve + rowBytes * (1 + headerCount);
-    const limit = this.#options.messageBytesMax;
+    const base = this.costBytes + rowBytes * (1 + headerCount);
+    const limit = this.#messageBytesMax;
     const most = sizeMost(this.#key) + sizeMost(this.#value);
     if (headerCount === 0 && base + most <= limit) return "here";
     if (base + this.#exactSize(headerCount) <= limit) return "here";
@@ -274,7 +249,7 @@ export class Packer {
   #tooLarge(headerCount: number): RecordTooLargeError {
     const size = this.costBytes + rowBytes * (1 + headerCount) + this.#exactSize(headerCount);
     return new RecordTooLargeError(
-      `a record has ${size} bytes as a message; the limit is ${this.#options.messageBytesMax}`,
+      `a record has ${size} bytes as a message; the limit is ${this.#messageBytesMax}`,
       { hint: "raise the host's limit for plugin messages or make smaller records" },
     );
   }
@@ -304,79 +279,15 @@ export class Packer {
     this.#lastTimestamp = timestamp;
   }
 
-  /** Mode "per-record": writes the offset's text to the end of the offset arena. */
-  #writeOffset(offset: SourceOffset | null | undefined): void {
-    if (offset === null || offset === undefined) return;
-    this.#offsetArena.writeText(offsetText(offset));
-  }
-
-  #pushOffset(partition: number, offset: SourceOffset | null | undefined, mark: number): void {
-    if (this.#options.offsetMode === "last") {
-      if (offset !== undefined) this.#keepLast(partition, offset);
-      return;
-    }
-    this.#sourcePartitions.push(partition);
-    if (partition !== this.#tailPartition) this.#keepTail();
-    this.#tailPartition = partition;
-    const end = this.#offsetArena.length;
-    if (offset === null || offset === undefined) {
-      this.#offsetSizes.push(0);
-      this.#tailEnd = -1;
-    } else if (this.#offsetArena.endsTwice(this.#tailStart, this.#tailEnd, mark)) {
-      this.#offsetArena.length = mark;
-      this.#offsetSizes.push(1);
-    } else {
-      this.#offsetSizes.push(end - mark + 2);
-      this.#tailStart = mark;
-      this.#tailEnd = end;
-    }
-  }
-
-  /** Mode "per-record": notes the last offset of the partition that the last record was of. */
-  #keepTail(): void {
-    if (this.#tailPartition === 0) return;
-    const text = this.#tailEnd < 0 ? null : this.#offsetArena.text(this.#tailStart, this.#tailEnd);
-    this.#lastOffsets.set(this.#tailPartition, text);
-    this.#tailPartition = 0;
-  }
-
-  #keepLast(partition: number, offset: SourceOffset | null): void {
-    if (!this.#lastOffsets.has(partition)) {
-      // Room for a text that grows while the batch does.
-      const size = offset === null ? 0 : Buffer.byteLength(offsetText(offset));
-      this.#lastOffsetsReserve += 2 * size + 256;
-    }
-    this.#lastOffsets.set(partition, offset);
-  }
-
-  #writeLastOffsets(): void {
-    for (const [partition, offset] of this.#lastOffsets) {
-      this.#sourcePartitions.push(partition);
-      const size = typeof offset === "string" ? this.#offsetArena.writeText(offset) + 2 : 0;
-      this.#offsetSizes.push(size);
-    }
-  }
-
   #clear(): void {
     this.#arena.length = 0;
-    this.#offsetArena.length = 0;
     for (const column of this.#columns) column.clear();
     this.#count = 0;
     this.#headers = 0;
     this.#lastTimestamp = -1;
     this.#timestampsVary = false;
-    this.#tailEnd = -1;
-    this.#lastOffsets.clear();
-    this.#lastOffsetsReserve = 0;
+    this.#offsets.clear();
   }
-}
-
-function offsetText(offset: SourceOffset): string {
-  const text = writeJson(offset);
-  if (text.length * 3 > offsetTextBytesMax && Buffer.byteLength(text) > offsetTextBytesMax) {
-    throw new DataError(`a source offset is longer than ${offsetTextBytesMax} bytes`);
-  }
-  return text;
 }
 
 function checkedTimestamp(timestamp: number | null | undefined): number {

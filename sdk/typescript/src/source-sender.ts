@@ -5,7 +5,8 @@ import { type Deferred, deferred } from "./deferred.ts";
 import { OutDefinitions } from "./definitions.ts";
 import { TaskActivity } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import { SourceTaskMessageSchema } from "./gen/bulkhead/plugin/v1/source_pb.ts";
-import { type OffsetMode, Packer } from "./packer.ts";
+import type { OffsetMode } from "./offset-columns.ts";
+import { Packer } from "./packer.ts";
 import type { SourceItem } from "./source.ts";
 import type { SourceOffsets } from "./source-offsets.ts";
 import { Checkpoint, type SourceRecord } from "./source-record.ts";
@@ -189,7 +190,6 @@ export class SourceSender {
 
   #endPoll(): Promise<void> | undefined {
     this.#midPoll = false;
-    this.#packer.settle();
     return this.#packer.full ? this.flush(true) : undefined;
   }
 

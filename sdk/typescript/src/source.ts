@@ -5,7 +5,7 @@ import type {
   Starting,
   TaskContext,
 } from "./connector-definition.ts";
-import type { OffsetMode } from "./packer.ts";
+import type { OffsetMode } from "./offset-columns.ts";
 import type { Checkpoint, SourceOffset, SourcePartition, SourceRecord } from "./source-record.ts";
 
 export interface SourceContext<Keys extends ConfigKeys, State = undefined>
@@ -19,7 +19,8 @@ export interface SourceDefinition<Keys extends ConfigKeys, State>
   extends ConnectorDefinition<Keys> {
   /**
    * `last` sends one offset for each source partition and batch instead of one for each record: less
-   * work, and a little more is read again after a crash. `per-record` unless said.
+   * work, and a little more is read again after a crash. Records may then leave `sourceOffset` out:
+   * the newest one given counts. `per-record` unless said.
    */
   readonly offsets?: OffsetMode;
   /** The offsets that come back are enough to read exactly the records that follow. */

@@ -4,7 +4,8 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { writeJson } from "../src/canonical-json.ts";
 import { OutDefinitions } from "../src/definitions.ts";
 import { SourceTaskMessageSchema } from "../src/gen/bulkhead/plugin/v1/source_pb.ts";
-import { type OffsetMode, Packer, RecordTooLargeError } from "../src/packer.ts";
+import type { OffsetMode } from "../src/offset-columns.ts";
+import { Packer, RecordTooLargeError } from "../src/packer.ts";
 import { schema } from "../src/schema.ts";
 import type { Header, SourceRecord } from "../src/source-record.ts";
 import { seededRandom } from "./seeded-random.ts";
@@ -164,14 +165,39 @@ test("a batch tells the last offset of each source partition", () => {
   ]);
 });
 
-test("in mode last an offset object may change once its poll is settled", () => {
+for (const mode of ["per-record", "last"] as const) {
+  test(`an offset object may change once it is packed (${mode})`, () => {
+    const wire = new Wire(mode);
+    const sourceOffset = { n: 1 };
+    wire.add({ topic: "t", value: "v", sourcePartition: { p: 1 }, sourceOffset });
+    sourceOffset.n = 99;
+    assert.deepEqual(wire.packer.finish(1, true).lastOffsets, [['{"p":1}', '{"n":1}']]);
+  });
+
+  test(`an offset that cannot be written leaves the batch unharmed (${mode})`, () => {
+    const wire = new Wire(mode);
+    const sourcePartition = { p: 1 };
+    wire.add({ topic: "t", value: "a", sourcePartition, sourceOffset: { n: 1 } });
+    for (const n of [new Date(0), "x".repeat(70_000)]) {
+      const record = { topic: "t", value: "b", sourcePartition, sourceOffset: { n } };
+      assert.throws(() => wire.packer.add(record), /needs a schema|longer than 65536/);
+    }
+    wire.add({ topic: "t", value: "c", sourcePartition, sourceOffset: { n: 3 } });
+    wire.send();
+    assert.deepEqual(
+      wire.rows.map((one) => one.value.text),
+      ["a", "c"],
+    );
+  });
+}
+
+test("in mode last a record without offset changes nothing", () => {
   const wire = new Wire("last");
-  const sourceOffset = { n: 1 };
-  wire.add({ topic: "t", value: "v", sourcePartition: { p: 1 }, sourceOffset });
-  wire.packer.settle();
-  sourceOffset.n = 99;
+  const sourcePartition = { p: 1 };
+  wire.add({ topic: "t", value: "v", sourcePartition, sourceOffset: { n: 1 } });
+  wire.add({ topic: "t", value: "v", sourcePartition });
   wire.send();
-  assert.equal(wire.last.get('{"p":1}'), '{"n":1}');
+  assert.deepEqual([...wire.last], [['{"p":1}', '{"n":1}']]);
 });
 
 test("a record over the limit is refused with its size and the limit, and the batch is unharmed", () => {
