@@ -24,8 +24,9 @@ test("a standalone host answers as recorded", {
   skip: built ? false : "the host is not built: npm run build",
 }, async (t) => {
   const directory = await temporaryDirectory(t);
-  // As the worker that was recorded.
-  const worker = { "key.converter": json, "value.converter": json };
+  // As the worker that was recorded, which had Apache's plugins only.
+  const plugins = { "plugin.path": join(repository, "plugins", "file") };
+  const worker = { ...plugins, "key.converter": json, "value.converter": json };
   const host = await startHost({ directory, worker });
   try {
     await checkRecordings(host.restUrl ?? "");
