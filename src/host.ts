@@ -17,23 +17,19 @@ import { parseWorkerConfig, type WorkerConfig } from "./config/worker-config.ts"
 import { createConnector } from "./connector/connector-runner.ts";
 import { openEmbedded } from "./embedded/embedded.ts";
 import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
-import type { Admin, Kafka } from "./kafka/kafka.ts";
+import type { Kafka } from "./kafka/kafka.ts";
 import { openTopicLog } from "./kafka/topic-log.ts";
 import { createLogger, type Logger } from "./observe/logger.ts";
 import { discoverPlugins } from "./plugin/discovery.ts";
 import type { PluginCalls, PluginCatalog, PluginClass, PluginProcesses } from "./plugin/plugin.ts";
 import { createPluginProcesses } from "./plugin/process-pool.ts";
-import type { RunningTask } from "./rest/own.ts";
 import { createRestServer } from "./rest/server.ts";
-import type { ConfigText } from "./state/config-record.ts";
-import { connectorName } from "./state/id.ts";
-import type { TargetState } from "./state/status.ts";
+import { putConnector, type RunningHost, runningTasks } from "./running-host.ts";
 import { openConfigStore } from "./store/config-store.ts";
 import { type OffsetStore, openOffsetStore } from "./store/offset-store.ts";
 import { openStatusStore } from "./store/status-store.ts";
 import type { ConfigStore, OpenLog, StatusStore } from "./store/store.ts";
 import { createTask } from "./task/create-task.ts";
-import { taskMetrics } from "./task/metric-names.ts";
 import { taskPartsFor } from "./task-parts.ts";
 import { createLocalWorker } from "./worker/local-worker.ts";
 import { restartBounds } from "./worker/restart-policy.ts";
@@ -42,20 +38,6 @@ import type { StatusReport, Worker } from "./worker/worker.ts";
 export interface HostOptions {
   /** Default: JSON lines on stdout at the worker's `log.level`. */
   readonly logger?: Logger;
-}
-
-/** A worker that serves its REST API. */
-export interface RunningHost {
-  readonly restUrl: string;
-  readonly admin: Admin;
-  /** Creates it, or gives it that config if it has another. */
-  putConnector(name: string, config: ConfigText, initial: TargetState | undefined): Promise<void>;
-  /** The process that runs a task now. */
-  pidOf(connector: string, task: number): number | undefined;
-  /** Rejects when the worker cannot go on; never resolves. */
-  readonly failed: Promise<never>;
-  /** Drains and ends everything; a second call changes nothing. */
-  stop(): Promise<void>;
 }
 
 /** The contract lets a plugin send this many records before the host has taken any over. */
@@ -363,39 +345,4 @@ function putStatus(statuses: StatusStore, report: StatusReport): void {
     const { connector, task } = report;
     statuses.putTask({ connector, task }, report.status, options);
   }
-}
-
-async function putConnector(
-  herder: RunningHerder,
-  name: string,
-  config: ConfigText,
-  initial: TargetState | undefined,
-): Promise<void> {
-  if (!herder.connectors().includes(connectorName(name))) {
-    await herder.create(name, config, initial);
-    return;
-  }
-  const before = Object.entries(await herder.config(name)).sort();
-  const wanted = Object.entries({ ...config, name }).sort();
-  // An identical config would restart a connector that the log has started already.
-  if (JSON.stringify(before) !== JSON.stringify(wanted)) await herder.putConfig(name, config);
-}
-
-const taskStates = {
-  starting: "UNASSIGNED",
-  running: "RUNNING",
-  paused: "PAUSED",
-  stopped: "UNASSIGNED",
-  failed: "FAILED",
-  stopping: "UNASSIGNED",
-} as const;
-
-function runningTasks(worker: Worker): RunningTask[] {
-  return worker.tasks().map(({ id, at, pid, meter }) => ({
-    connector: id.connector,
-    task: id.task,
-    state: taskStates[at],
-    pid: pid ?? null,
-    metrics: taskMetrics(meter),
-  }));
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { errorLine } from "../base/error.ts";
-import { type RunningHost, startHost } from "../host.ts";
+import { startHost } from "../host.ts";
+import type { RunningHost } from "../running-host.ts";
 import { askedToStop } from "./asked-to-stop.ts";
 import { readConnectorFile } from "./connector-file.ts";
 import { readPropertiesFile } from "./properties-file.ts";

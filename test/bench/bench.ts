@@ -39,6 +39,9 @@ const benchmarks: Readonly<Record<string, readonly Arm[]>> = {
   ],
 };
 
+/** What each direction is counted by, at its destination. */
+const counter = { source: "source-record-write-total", sink: "sink-record-send-total" };
+
 /** What one direction of one run cost. */
 interface Cost {
   readonly recordsPerSecond: number;
@@ -117,8 +120,6 @@ async function create(host: HostProcess, name: string, config: object): Promise<
   const { status, body } = await host.request("POST", "/connectors", { name, config });
   if (status !== 201) throw new Error(`cannot create ${name}: ${JSON.stringify(body)}`);
 }
-
-const counter = { source: "source-record-write-total", sink: "sink-record-send-total" };
 
 async function measure(
   host: HostProcess,
