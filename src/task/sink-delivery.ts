@@ -123,7 +123,7 @@ export class SinkDelivery implements RebalanceListener {
       this.#sawTopic(one.topic);
       this.#records.start(one);
       for (;;) {
-        const { full, nextOffset } = this.#records.fill(one);
+        const { full, nextOffset } = this.#fill(one);
         spans.push({ topic: one.topic, partition: one.partition, offset: nextOffset });
         if (!full) break;
         if (!(await this.#put(spans))) return;
@@ -133,6 +133,16 @@ export class SinkDelivery implements RebalanceListener {
     if (this.#builder.count > 0) await this.#put(spans);
     else this.#trailing.push(...spans);
     if (this.#outstanding === 0) this.#takeTrailing();
+  }
+
+  #fill(fetched: Fetched): { full: boolean; nextOffset: number } {
+    try {
+      return this.#records.fill(fetched);
+    } catch (error) {
+      this.#parts.meter.totalRecordFailures += 1;
+      this.#parts.meter.totalRecordErrors += 1;
+      throw error;
+    }
   }
 
   async assigned(partitions: readonly PartitionOffset[]): Promise<void> {

@@ -7,10 +7,14 @@ import { RecordError, TaskError } from "../base/error.ts";
 import { RecordCursor } from "../batch/decode.ts";
 import type { Converter, HeaderConverter, SinkPiece } from "../convert/converter.ts";
 import type { Fetched } from "../kafka/kafka.ts";
-import type { SinkStream } from "../plugin/plugin.ts";
+import type { IdMax, SinkStream } from "../plugin/plugin.ts";
 import { type Form, nullForm } from "../record/columns.ts";
 import { noBytes } from "../record/record-slice.ts";
 import type { PutBuilder } from "./put-builder.ts";
+
+/** The contract's last id, less what the headers of one record may add on the way. */
+const idMax: IdMax = 65_535;
+const idGoal = idMax - 1_000;
 
 export interface SinkConverters {
   readonly key: Converter;
@@ -18,11 +22,13 @@ export interface SinkConverters {
   readonly header: HeaderConverter;
 }
 
-/** The ids that a stream gave to topics, forms and header names, asked once each. */
+/** The ids that a stream gave, asked again only when what they stand for changes. */
 class StreamIds {
   readonly #stream: SinkStream;
   #form: Form = nullForm;
   #formId = 0;
+  #topic = "";
+  #topicId = 0;
 
   constructor(stream: SinkStream) {
     this.#stream = stream;
@@ -36,9 +42,17 @@ class StreamIds {
     return this.#formId;
   }
 
+  topic(topic: string): number {
+    if (topic === this.#topic) return this.#topicId;
+    this.#topicId = this.#stream.topicId(topic);
+    this.#topic = topic;
+    return this.#topicId;
+  }
+
   forget(): void {
     this.#form = nullForm;
     this.#formId = 0;
+    this.#topic = "";
   }
 }
 
@@ -52,7 +66,10 @@ export class SinkRecords {
   readonly #key: SinkPiece = { form: nullForm, bytes: noBytes, start: -1, end: -1 };
   readonly #value: SinkPiece = { form: nullForm, bytes: noBytes, start: -1, end: -1 };
   readonly #header: SinkPiece = { form: nullForm, bytes: noBytes, start: -1, end: -1 };
-  readonly #names = new Map<string, string>();
+  /** The cursor keeps the array of a name that comes again, so names are decoded once. */
+  readonly #names = new WeakMap<Uint8Array, string>();
+  /** Form and name ids of the record at hand. */
+  readonly #ids = { key: 0, value: 0 };
   readonly #bytesMax: number;
 
   constructor(
@@ -75,11 +92,24 @@ export class SinkRecords {
     this.#held = this.#cursor.next();
   }
 
-  /** Ids are running out: begins again with new ones. Only while the builder is empty. */
-  renewIds(): void {
+  /** Ids have run out: begins again with new ones. Only while the builder is empty. */
+  #renewIds(): void {
     this.#stream.forget();
     this.#keyIds.forget();
     this.#valueIds.forget();
+  }
+
+  /** Looks up every id of the record at hand; false when one is past the contract's last. */
+  #findIds(): boolean {
+    const { headers, headerCount } = this.#cursor;
+    this.#ids.key = this.#keyIds.form(this.#key.form);
+    this.#ids.value = this.#valueIds.form(this.#value.form);
+    let highest = Math.max(this.#ids.key, this.#ids.value);
+    for (let index = 0; index < headerCount; index += 1) {
+      const name = headers[index]?.name ?? noBytes;
+      highest = Math.max(highest, this.#stream.nameId(this.#nameText(name)));
+    }
+    return highest <= idGoal;
   }
 
   /** The cursor stands on a record that is not in a batch yet. */
@@ -92,12 +122,10 @@ export class SinkRecords {
    */
   fill(fetched: Fetched): { full: boolean; nextOffset: number } {
     const cursor = this.#cursor;
-    const topic = this.#stream.topicId(fetched.topic);
-    let nextOffset = fetched.firstOffset;
     while (this.#held) {
-      nextOffset = cursor.offset;
       try {
-        if (!this.#convertAndAdd(topic, fetched)) return { full: true, nextOffset };
+        const added = this.#convertAndAdd(fetched) || this.#addWithNewIds(fetched);
+        if (!added) return { full: true, nextOffset: cursor.offset };
       } catch (error) {
         throw this.#failed(fetched, cursor.offset, error);
       }
@@ -106,7 +134,14 @@ export class SinkRecords {
     return { full: false, nextOffset: fetched.nextOffset };
   }
 
-  #convertAndAdd(topic: number, { partition }: Fetched): boolean {
+  /** An empty builder always has room, so then it was the ids that ran out. */
+  #addWithNewIds(fetched: Fetched): boolean {
+    if (this.#builder.count > 0) return false;
+    this.#renewIds();
+    return this.#convertAndAdd(fetched);
+  }
+
+  #convertAndAdd({ topic, partition }: Fetched): boolean {
     const cursor = this.#cursor;
     const key = this.#key;
     const value = this.#value;
@@ -125,10 +160,12 @@ export class SinkRecords {
     }
     const builder = this.#builder;
     if (!builder.fits(size, cursor.headerCount)) return false;
+    const topicId = this.#valueIds.topic(topic);
+    if (topicId > idGoal || !this.#findIds()) return false;
     const { offset, timestampMs, timestampType } = cursor;
-    builder.record(topic, partition, offset, timestampMs, timestampType);
-    builder.key(this.#keyIds.form(key.form), key.bytes, key.start, key.end);
-    builder.value(this.#valueIds.form(value.form), value.bytes, value.start, value.end);
+    builder.record(topicId, partition, offset, timestampMs, timestampType);
+    builder.key(this.#ids.key, key.bytes, key.start, key.end);
+    builder.value(this.#ids.value, value.bytes, value.start, value.end);
     for (let index = 0; index < cursor.headerCount; index += 1) this.#addHeader(index);
     return true;
   }
@@ -155,12 +192,10 @@ export class SinkRecords {
   }
 
   #nameText(bytes: Uint8Array): string {
-    const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-    const known = this.#names.get(raw);
+    const known = this.#names.get(bytes);
     if (known !== undefined) return known;
-    if (this.#names.size >= 10_000) this.#names.clear(); // I5
-    const text = Buffer.from(raw, "latin1").toString("utf8");
-    this.#names.set(raw, text);
+    const text = Buffer.from(bytes).toString("utf8");
+    this.#names.set(bytes, text);
     return text;
   }
 

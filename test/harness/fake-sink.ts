@@ -54,20 +54,28 @@ export class FakeSinkStream implements SinkStream {
     this.ended = this.#end.promise;
   }
 
+  /** How often the host began again with new ids. */
+  forgotten = 0;
+  /** Pretends that this many form ids are taken. */
+  formIdsTaken = 0;
+
   topicId(topic: string): number {
     const known = this.#topics.indexOf(topic);
     return known > 0 ? known : this.#topics.push(topic) - 1;
   }
 
   formId(): number {
-    return 1;
+    return this.formIdsTaken + 1;
   }
 
   nameId(): number {
     return 1;
   }
 
-  forget(): void {}
+  forget(): void {
+    this.forgotten += 1;
+    this.formIdsTaken = 0;
+  }
 
   async open(partitions: readonly SinkOffset[]): Promise<undefined> {
     assert.equal(this.#outstanding, 0, "open with a put or flush outstanding");

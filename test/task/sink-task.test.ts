@@ -110,6 +110,15 @@ test("a put that fails fails the task with Connect's words and the plugin's own 
   });
 });
 
+test("when ids run out the host begins again with new ones, and no record is left out", async () => {
+  const sink = sinkOf({});
+  sink.stream.formIdsTaken = 65_000;
+  await committedAll(sink);
+  await sink.stop();
+  checkOrder(sink.stream.taken, 50, "ids");
+  assert.equal(sink.stream.forgotten, 1);
+});
+
 test("a paused task takes nothing, keeps its partitions, and goes on when resumed", async () => {
   const sink = sinkOf({}, { length: 1_000_000 });
   await waitFor(() => sink.stream.taken.length > 0, { withinMs: 5_000 });
