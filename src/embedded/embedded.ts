@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { errnoWords } from "../base/errno.ts";
 import { ConfigError, errorLine, TaskError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
 import type {
@@ -74,12 +75,19 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Kafka> {
   } catch (error) {
     await lock?.release();
     if (error instanceof ConfigError) throw error;
-    throw new ConfigError(
-      "embedded.folder_unusable",
-      `cannot use ${directory} for the embedded log: ${errorLine(error)}`,
-      { cause: error, hint: "Name a folder that this user can make, read and write." },
-    );
+    throw folderError(directory, error);
   }
+}
+
+function folderError(directory: string, error: unknown): ConfigError {
+  const { path } = error as NodeJS.ErrnoException;
+  const words = errnoWords(error) ?? errorLine(error);
+  const where = path === undefined || path === directory ? "" : ` at ${path}`;
+  return new ConfigError(
+    "embedded.folder_unusable",
+    `cannot use ${directory} for the embedded log: ${words}${where}`,
+    { hint: "name a folder in bootstrap.servers that this user can make, read and write" },
+  );
 }
 
 class EmbeddedLog implements Kafka {

@@ -59,7 +59,8 @@ export class GroupOffsets {
   /** On the disk when it resolves (fsync=never apart). */
   async commit(groupId: string, offsets: readonly NewOffset[]): Promise<void> {
     if (offsets.length === 0) return;
-    const log = (this.#log ??= await this.#makeLog());
+    this.#log ??= await this.#makeLog();
+    const log = this.#log;
     const nowMs = this.#clock.nowMs();
     const batch = new BatchBuilder({ initialBytes: 256 + offsets.length * 128 });
     const record = newRecordSlice();

@@ -61,7 +61,10 @@ export class Group {
 
   leave(member: Member): void {
     if (!this.#seats.delete(member)) return;
-    if (this.#seats.size > 0) return this.#rebalance();
+    if (this.#seats.size > 0) {
+      this.#rebalance();
+      return;
+    }
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#options.onEmpty();

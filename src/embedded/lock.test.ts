@@ -60,6 +60,18 @@ for (const c of [
   });
 }
 
+test("a take-over that was cut short is left to a person, who is told which file to delete", async (t) => {
+  const directory = await folder(t);
+  const dead = JSON.stringify({ pid: 2 ** 30, startedAt: null });
+  await writeFile(join(directory, "lock"), dead);
+  await writeFile(join(directory, "lock.takeover"), dead);
+  await assert.rejects(lockFolder(directory), (error: Error & { hint?: string }) => {
+    assert.match(error.message, /died while it took over/);
+    assert.match(error.hint ?? "", /lock\.takeover/);
+    return true;
+  });
+});
+
 test("of many that want a dead process' folder one gets it", async (t) => {
   const directory = await folder(t);
   await writeFile(join(directory, "lock"), JSON.stringify({ pid: 2 ** 30, startedAt: null }));

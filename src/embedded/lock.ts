@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { link, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError } from "../base/error.ts";
 
 interface Holder {
@@ -14,8 +15,9 @@ export interface FolderLock {
   release(): Promise<void>;
 }
 
-/** I5: how often the lock of a dead process may be fought over. */
-const triesMax = 5;
+/** I5: how often, and how long, the lock of a dead process may be fought over. */
+const triesMax = 50;
+const tryAgainMs = 20;
 
 /**
  * Takes the folder for this process. The lock of a process that has died is taken over.
@@ -33,7 +35,8 @@ export async function lockFolder(directory: string): Promise<FolderLock> {
       if (found === undefined) continue;
       const holder = parseHolder(found);
       if (holder !== undefined && (await isAlive(holder))) throw lockedError(directory, holder.pid);
-      await moveAway(path, `${mine}.dead`, found);
+      if (await takeOver(path, mine, found)) return { release: () => releaseIfMine(path, text) };
+      await sleep(tryAgainMs);
     }
     throw lockedError(directory, undefined);
   } finally {
@@ -57,15 +60,38 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Takes a dead process' lock away; puts it back when it was another's after all. */
-async function moveAway(path: string, aside: string, expected: string): Promise<void> {
-  try {
-    await rename(path, aside);
-  } catch {
-    return;
+/**
+ * Puts our lock in the place of a dead process' one. Only one process at a time may do so, and only
+ * while the lock is still the one that was found: else two that saw the same dead lock could both
+ * believe that they replaced it. False when another was faster.
+ */
+async function takeOver(path: string, mine: string, found: string): Promise<boolean> {
+  const guard = `${path}.takeover`;
+  if (!(await linked(mine, guard))) {
+    await refuseDeadGuard(guard);
+    return false;
   }
-  if ((await readFile(aside, "utf8")) !== expected) await linked(aside, path);
-  await rm(aside, { force: true });
+  try {
+    if ((await readFile(path, "utf8").catch(() => undefined)) !== found) return false;
+    const fresh = `${mine}.fresh`;
+    await link(mine, fresh);
+    await rename(fresh, path);
+    return true;
+  } finally {
+    await rm(guard, { force: true });
+  }
+}
+
+/** It exists for a moment only; one whose maker died in that moment is a person's to judge. */
+async function refuseDeadGuard(guard: string): Promise<void> {
+  const text = await readFile(guard, "utf8").catch(() => undefined);
+  const holder = text === undefined ? undefined : parseHolder(text);
+  if (holder === undefined || (await isAlive(holder))) return;
+  throw new ConfigError(
+    "embedded.folder_locked",
+    `cannot use the embedded log: process ${holder.pid} died while it took over its lock`,
+    { hint: `make sure that no host uses the folder, then delete ${guard}` },
+  );
 }
 
 async function releaseIfMine(path: string, text: string): Promise<void> {
@@ -119,6 +145,6 @@ function lockedError(directory: string, pid: number | undefined): ConfigError {
   return new ConfigError(
     "embedded.folder_locked",
     `cannot use ${directory} for the embedded log: ${holder} is using it`,
-    { hint: "Stop that host first, or give this one another folder in bootstrap.servers." },
+    { hint: "stop that host first, or give this one another folder in bootstrap.servers" },
   );
 }
