@@ -17,6 +17,7 @@ import { parseWorkerConfig, type WorkerConfig } from "./config/worker-config.ts"
 import { createConnector } from "./connector/connector-runner.ts";
 import { openEmbedded } from "./embedded/embedded.ts";
 import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
+import { invalidConfig } from "./herder/invalid-config.ts";
 import type { Kafka } from "./kafka/kafka.ts";
 import { openTopicLog } from "./kafka/topic-log.ts";
 import { createLogger, type Logger } from "./observe/logger.ts";
@@ -38,6 +39,8 @@ import type { StatusReport, Worker } from "./worker/worker.ts";
 export interface HostOptions {
   /** Default: JSON lines on stdout at the worker's `log.level`. */
   readonly logger?: Logger;
+  /** Where the properties are from, for errors: `the worker config file a.properties`. */
+  readonly source?: string;
 }
 
 /** The contract lets a plugin send this many records before the host has taken any over. */
@@ -54,7 +57,7 @@ export async function startHost(
   properties: Readonly<Record<string, string>>,
   options: HostOptions = {},
 ): Promise<RunningHost> {
-  const config = parseWorkerConfig(properties);
+  const config = parseWorkerConfig(properties, options.source);
   const logger = options.logger ?? createLogger({ level: config.logLevel });
   for (const warning of config.warnings) logger.warn(warning);
   const scope = new Scope();
@@ -115,6 +118,10 @@ class Host {
     return {
       restUrl: rest.url,
       admin: kafka.admin,
+      checkConnector: async (name, config) => {
+        const invalid = invalidConfig(await validate({ ...config, name }));
+        if (invalid !== undefined) throw invalid;
+      },
       putConnector: (name, config, initial) => putConnector(herder, name, config, initial),
       pidOf: (connector, task) =>
         worker.tasks().find((one) => one.id.connector === connector && one.id.task === task)?.pid,
@@ -152,6 +159,10 @@ class Host {
     const catalog = await discoverPlugins(this.#config.pluginPath);
     for (const { path, reason } of catalog.unusable) {
       this.#logger.warn({ path, reason }, "a plugin cannot be used");
+    }
+    if (findsNoConnector(catalog)) {
+      const hint = "set plugin.path in the worker config to folders that hold plugins";
+      this.#logger.warn({ pluginPath: this.#config.pluginPath, hint }, "no connector was found");
     }
     this.#logger.info({ classes: catalog.classes.length }, "plugins found");
     return catalog;
@@ -330,6 +341,10 @@ class Host {
       validatePlugin: (found, config) => processes.validate(found, config, this.#scope.signal),
     });
   }
+}
+
+function findsNoConnector({ classes }: PluginCatalog): boolean {
+  return !classes.some(({ kind }) => kind === "source" || kind === "sink");
 }
 
 function findConnector(catalog: PluginCatalog, name: string): PluginClass | undefined {

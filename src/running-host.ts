@@ -11,6 +11,10 @@ import type { Worker } from "./worker/worker.ts";
 export interface RunningHost {
   readonly restUrl: string;
   readonly admin: Admin;
+  /**
+   * Changes nothing. @throws ConfigError with all that is wrong; RequestError (400) for an unknown class.
+   */
+  checkConnector(name: string, config: ConfigText): Promise<void>;
   /** Creates it, or gives it that config if it has another. */
   putConnector(name: string, config: ConfigText, initial: TargetState | undefined): Promise<void>;
   /** The process that runs a task now. */

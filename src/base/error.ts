@@ -90,6 +90,16 @@ export function errorLine(error: unknown): string {
   return parts.join(": ");
 }
 
+/** What to do about it: the first hint among the error and its causes. */
+export function errorHint(error: unknown): string | undefined {
+  let at: unknown = error;
+  for (let depth = 0; at instanceof Error && depth < 10; depth += 1) {
+    if (at instanceof HostError && at.hint !== undefined) return at.hint;
+    at = at.cause;
+  }
+  return undefined;
+}
+
 /** The stack of the error followed by those of its causes, as Java prints a chain. */
 export function errorTrace(error: unknown): string {
   if (error instanceof TaskError && error.trace !== undefined) return error.trace;

@@ -33,6 +33,16 @@ const cases = [
 
 const refused = [
   { name: "without a name", text: "topic=t\n", message: /it has no name/ },
+  {
+    name: "with JSON that breaks off",
+    text: '{"name":"a",',
+    message: /it is not JSON: check its quotes, commas and brackets at position 12$/,
+  },
+  {
+    name: "with JSON that has a password without quotes",
+    text: '{"name":"a","password":hunter2}',
+    message: /it is not JSON: check its quotes, commas and brackets$/,
+  },
   { name: "with a JSON array", text: "[1]", message: /not an object/ },
   { name: "with a nested value", text: '{"name":"a","x":{"y":1}}', message: /the value of x/ },
   {
@@ -60,7 +70,9 @@ async function withFile(text: string, work: (path: string) => Promise<void>): Pr
 
 for (const { name, text, expect } of cases) {
   test(`a connector file may be ${name}`, () =>
-    withFile(text, async (path) => assert.deepEqual(await readConnectorFile(path), expect)));
+    withFile(text, async (path) =>
+      assert.deepEqual(await readConnectorFile(path), { path, ...expect }),
+    ));
 }
 
 for (const { name, text, message } of refused) {

@@ -6,6 +6,7 @@ import { readTextFile } from "./properties-file.ts";
 
 /** A connector that standalone mode is given on its command line. */
 export interface ConnectorFile {
+  readonly path: string;
   readonly name: string;
   readonly config: ConnectorConfig;
   readonly initialState: TargetState | undefined;
@@ -25,15 +26,22 @@ const targets: Readonly<Record<string, TargetState>> = {
 export async function readConnectorFile(path: string): Promise<ConnectorFile> {
   const text = await readTextFile(path, "connector");
   const json = parseJson(text);
-  if (json !== undefined) return fromJson(path, json);
-  return named(path, getProperties(text), undefined);
+  if (json.at === "value") return fromJson(path, json.value);
+  const properties = getProperties(text);
+  const meansJson = path.endsWith(".json") || text.trimStart().startsWith("{");
+  if (meansJson && !properties["name"]) throw wrong(path, `it is not JSON: ${json.reason}`);
+  return named(path, properties, undefined);
 }
 
-function parseJson(text: string): unknown {
+type ParsedJson = { at: "value"; value: unknown } | { at: "broken"; reason: string };
+
+function parseJson(text: string): ParsedJson {
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return { at: "value", value: JSON.parse(text) };
+  } catch (error) {
+    // V8 quotes what it stumbled over, which may be a password: only the place is told.
+    const place = / at position \d+/.exec((error as Error).message)?.[0] ?? "";
+    return { at: "broken", reason: `check its quotes, commas and brackets${place}` };
   }
 }
 
@@ -58,7 +66,7 @@ function named(
 ): ConnectorFile {
   const name = config["name"];
   if (name === undefined || name === "") throw wrong(path, "it has no name: add the key `name`");
-  return { name, config, initialState };
+  return { path, name, config, initialState };
 }
 
 /** JSON numbers and booleans are fine as values, as over REST. */

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { getProperties } from "properties-file";
+import { errnoWords } from "../base/errno.ts";
 import { ConfigError } from "../base/error.ts";
 
 /**
@@ -15,8 +16,10 @@ export async function readTextFile(path: string, what: string): Promise<string> 
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    throw new ConfigError("config.file_unreadable", `cannot read the ${what} file ${path}`, {
-      cause,
+    const words = errnoWords(cause);
+    const message = `cannot read the ${what} file ${path}`;
+    throw new ConfigError("config.file_unreadable", words ? `${message}: ${words}` : message, {
+      ...(words === undefined && { cause }),
       hint: "check the path and that this user may read it",
     });
   }

@@ -1,22 +1,25 @@
 import { once } from "node:events";
-import { errorLine } from "../base/error.ts";
+import { ConfigError, type ConfigProblem, errorLine, RequestError } from "../base/error.ts";
 import { startHost } from "../host.ts";
 import type { RunningHost } from "../running-host.ts";
 import { askedToStop } from "./asked-to-stop.ts";
-import { readConnectorFile } from "./connector-file.ts";
+import { type ConnectorFile, readConnectorFile } from "./connector-file.ts";
 import { readPropertiesFile } from "./properties-file.ts";
 
 /**
- * Runs a worker until SIGINT or SIGTERM, then drains it. A second signal ends it at once.
+ * Runs a worker until SIGINT or SIGTERM, then drains it. A second signal ends it at once. The
+ * connectors of the files start when nothing is wrong with any of them.
  * @throws ConfigError for files and values; whatever kept the host from starting.
  */
 export async function standalone(workerFile: string, connectorFiles: string[]): Promise<void> {
   const worker = await readPropertiesFile(workerFile);
-  const connectors = [];
+  const connectors: ConnectorFile[] = [];
   for (const path of connectorFiles) connectors.push(await readConnectorFile(path));
+  refuseSameName(connectors);
   const asked = askedToStop();
-  const host = await startHost(worker);
+  const host = await startHost(worker, { source: `the worker config file ${workerFile}` });
   try {
+    await checkConnectors(host, connectors);
     for (const { name, config, initialState } of connectors) {
       await host.putConnector(name, config, initialState);
     }
@@ -25,6 +28,52 @@ export async function standalone(workerFile: string, connectorFiles: string[]): 
   } finally {
     await stop(host);
   }
+}
+
+/** The second would silently take the place of the first. */
+function refuseSameName(connectors: readonly ConnectorFile[]): void {
+  const pathOf = new Map<string, string>();
+  for (const { name, path } of connectors) {
+    const first = pathOf.get(name);
+    if (first !== undefined) {
+      throw new ConfigError(
+        "config.file_invalid",
+        `cannot use the connector files ${first} and ${path} together: both name the connector ${name}`,
+        { hint: "give one of them another name" },
+      );
+    }
+    pathOf.set(name, path);
+  }
+}
+
+/** @throws ConfigError with the problems of all files. */
+async function checkConnectors(
+  host: RunningHost,
+  connectors: readonly ConnectorFile[],
+): Promise<void> {
+  const problems: ConfigProblem[] = [];
+  for (const { name, path, config } of connectors) {
+    try {
+      await host.checkConnector(name, config);
+    } catch (error) {
+      for (const { key, message } of problemsOf(error)) {
+        problems.push({ key, message: `${path}: ${message}` });
+      }
+    }
+  }
+  if (problems.length === 0) return;
+  const count = problems.length === 1 ? "one problem" : `${problems.length} problems`;
+  const message = `cannot start the connectors of the command line: ${count}`;
+  throw new ConfigError("config.invalid", message, { problems });
+}
+
+/** Throws on what is not the config's fault. */
+function problemsOf(error: unknown): readonly ConfigProblem[] {
+  if (error instanceof ConfigError) return error.problems;
+  if (error instanceof RequestError && error.status === 400) {
+    return [{ key: "connector.class", message: error.message }];
+  }
+  throw error;
 }
 
 async function stop(host: RunningHost): Promise<void> {

@@ -66,7 +66,6 @@ test("every wrong value is told at once", () => {
           "key.converter",
           "value.converter",
           "offset.flush.interval.ms",
-          "offset.flush.interval.ms",
           "plugin.process.per",
           "listeners",
           "listeners",
@@ -76,7 +75,6 @@ test("every wrong value is told at once", () => {
       );
       for (const { key, message } of error.problems) {
         assert.ok(message.includes(key), message);
-        assert.ok(error.message.includes(message));
       }
       return true;
     },
@@ -84,9 +82,16 @@ test("every wrong value is told at once", () => {
 });
 
 test("a wrong setting of a converter is told under its full name", () => {
-  assert.throws(() => parseWorkerConfig({ ...least, "key.converter.schemas.enable": "no" }), {
-    message:
-      "the worker config cannot be used: Invalid value no for configuration key.converter.schemas.enable: Expected value to be either true or false",
+  const config = { ...least, "key.converter.schemas.enable": "no" };
+  assert.throws(() => parseWorkerConfig(config, "the worker config file a"), {
+    message: "cannot use the worker config file a: one problem",
+    problems: [
+      {
+        key: "key.converter.schemas.enable",
+        message:
+          "Invalid value no for configuration key.converter.schemas.enable: Expected value to be either true or false",
+      },
+    ],
   });
 });
 
@@ -94,6 +99,7 @@ test("an unknown key is a warning, a setting of Kafka's clients is not", () => {
   const config = parseWorkerConfig({
     ...least,
     "offset.flush.interval": "1",
+    "plugin.paths": "/plugins",
     "producer.linger.ms": "5",
     "sasl.mechanism": "PLAIN",
     "key.converter.schemas.enable": "false",
@@ -102,6 +108,7 @@ test("an unknown key is a warning, a setting of Kafka's clients is not", () => {
   });
   assert.deepEqual(config.warnings, [
     "the worker config has an unknown key that has no effect: offset.flush.interval",
+    "the worker config has an unknown key that has no effect: plugin.paths: did you mean plugin.path?",
   ]);
   assert.deepEqual(config.keyConverter.config, { "schemas.enable": "false" });
 });

@@ -2,6 +2,7 @@
 import { ConfigError, type ConfigProblem } from "../base/error.ts";
 import { findConverter, lookUpConverter, unservedSetting } from "./converter-keys.ts";
 import { type Advertised, type Listener, parseListener } from "./listener.ts";
+import { nearestKey } from "./nearest-key.ts";
 import { type CheckedValue, checkKeys, invalidValue } from "./parse.ts";
 import { unsupported } from "./refusals.ts";
 import { knownWorkerKeys, workerKeys, workerRefusals } from "./worker-keys.ts";
@@ -58,20 +59,24 @@ export interface EmbeddedConfig {
   readonly segmentBytes: number;
 }
 
-/** @throws ConfigError with every wrong value of the file. */
-export function parseWorkerConfig(properties: Properties): WorkerConfig {
+/** @throws ConfigError with every wrong value; `source` says of what, `the worker config file a.properties`. */
+export function parseWorkerConfig(
+  properties: Properties,
+  source = "the worker config",
+): WorkerConfig {
   const checked = checkKeys(workerKeys, properties, { findClass: lookUpConverter });
   const listeners = parseListeners(checked);
   const problems = [
-    ...[...checked].flatMap(([key, { errors }]) => errors.map((message) => ({ key, message }))),
+    // A number that cannot be read is also missing for its range: the first error says it all.
+    ...[...checked].flatMap(([key, { errors }]) =>
+      errors.slice(0, 1).map((message) => ({ key, message })),
+    ),
     ...listeners.problems,
     ...otherProblems(checked, properties),
   ];
   if (problems.length > 0) {
-    const lines = problems.map(({ message }) => message).join("; ");
-    throw new ConfigError("config.invalid", `the worker config cannot be used: ${lines}`, {
-      problems,
-    });
+    const count = problems.length === 1 ? "one problem" : `${problems.length} problems`;
+    throw new ConfigError("config.invalid", `cannot use ${source}: ${count}`, { problems });
   }
   return typed(checked, properties, listeners.listeners);
 }
@@ -212,5 +217,9 @@ function unknownKeys(
         !workerRefusals.some((each) => each.key === key) &&
         !knownWorkerKeys.some((pattern) => pattern.test(key)),
     )
-    .map((key) => `the worker config has an unknown key that has no effect: ${key}`);
+    .map((key) => {
+      const meant = nearestKey(key, checked.keys());
+      const question = meant === undefined ? "" : `: did you mean ${meant}?`;
+      return `the worker config has an unknown key that has no effect: ${key}${question}`;
+    });
 }

@@ -35,7 +35,9 @@ async function whyNotRunnable(program: string): Promise<string | undefined> {
     if (!(await stat(program)).isFile()) return `${program} is not a file`;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return `there is no program ${program}`;
+    if (code === "ENOENT" || code === "ENOTDIR") {
+      return `there is no program ${program}; build the plugin, or correct command in its plugin.json`;
+    }
     return `the program ${program} cannot be looked at (${code})`;
   }
   try {

@@ -35,13 +35,16 @@ test("plugins are found in a folder's children and in the folder itself; the bro
   assert.equal(catalog.find("One")?.plugin.directory, join(root, "many", "one"));
   const reasons = new Map(catalog.unusable.map(({ path, reason }) => [path, reason]));
   assert.equal(reasons.size, 3);
-  assert.equal(reasons.get(join(root, "nowhere")), "the plugin.path folder cannot be read: ENOENT");
+  assert.equal(
+    reasons.get(join(root, "nowhere")),
+    "the plugin.path folder cannot be read: there is no such file or folder (ENOENT)",
+  );
   assert.match(
     reasons.get(join(root, "many", "broken", "plugin.json")) ?? "",
     /^name is missing.*; version is missing/,
   );
   assert.equal(
     reasons.get(join(root, "many", "unreadable", "plugin.json")),
-    "it cannot be read: EISDIR",
+    "it cannot be read: it is a folder (EISDIR)",
   );
 });

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { errnoWords } from "../base/errno.ts";
 import { createCatalog } from "./catalog.ts";
 import { parseManifest } from "./manifest.ts";
 import type { PluginCatalog, PluginClass, UnusablePlugin } from "./plugin.ts";
@@ -18,7 +19,7 @@ export async function discoverPlugins(paths: readonly string[]): Promise<PluginC
     try {
       for (const directory of await candidates(path)) directories.add(directory);
     } catch (error) {
-      unusable.push({ path, reason: `the plugin.path folder cannot be read: ${codeOf(error)}` });
+      unusable.push({ path, reason: `the plugin.path folder cannot be read: ${wordsOf(error)}` });
     }
   }
   for (const directory of directories) {
@@ -48,7 +49,7 @@ async function readPlugin(directory: string): Promise<PluginClass[] | UnusablePl
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    return { path, reason: `it cannot be read: ${code}` };
+    return { path, reason: `it cannot be read: ${wordsOf(error)}` };
   }
   const parsed = parseManifest(text, directory);
   if (parsed.at === "broken") return { path, reason: parsed.problems.join("; ") };
@@ -57,4 +58,8 @@ async function readPlugin(directory: string): Promise<PluginClass[] | UnusablePl
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);
+}
+
+function wordsOf(error: unknown): string {
+  return errnoWords(error) ?? codeOf(error);
 }

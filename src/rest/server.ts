@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { within } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
-import { ConfigError } from "../base/error.ts";
+import { ConfigError, errorLine, HostError } from "../base/error.ts";
 import type { Listener } from "../config/listener.ts";
 import type { SubmittedConfig } from "../config/parse.ts";
 import type { ConfigInfos } from "../config/validation.ts";
@@ -163,7 +163,11 @@ async function answerCall(
   } catch (error) {
     const answer = answerOf(error);
     if (answer.status >= 500) {
-      logger.warn({ err: error, method: request.method, url: request.url }, "request failed");
+      const { method, url } = request;
+      // Where in the host an error was made helps only where it is the host's own.
+      if (error instanceof HostError) {
+        logger.warn({ method, url, code: error.code }, `request failed: ${errorLine(error)}`);
+      } else logger.warn({ err: error, method, url }, "request failed");
     }
     return answer;
   }
@@ -262,17 +266,17 @@ class Sockets {
 
 function listenError(listener: Listener, error: NodeJS.ErrnoException): ConfigError {
   const address = `http://${urlHost(listener.host)}:${listener.port}`;
-  const why: Record<string, string> = {
-    EADDRINUSE: "the port is in use: stop the program that has it",
-    EACCES: "this user may not use the port: take one from 1024 up",
-    EADDRNOTAVAIL: "this machine does not have that address: correct it",
-    ENOTFOUND: "the host name is unknown: correct it",
+  const why: Record<string, [reason: string, remedy: string]> = {
+    EADDRINUSE: ["the port is in use", "stop the program that has it"],
+    EACCES: ["this user may not use the port", "take one from 1024 up"],
+    EADDRNOTAVAIL: ["this machine does not have that address", "correct it"],
+    ENOTFOUND: ["the host name is unknown", "correct it"],
   };
-  const reason = why[error.code ?? ""] ?? error.message;
-  const message = `cannot listen on ${address}, ${reason}, or set listeners in the worker config to another address`;
+  const [reason, remedy] = why[error.code ?? ""] ?? [error.message, "look at what is in the way"];
+  const message = `cannot listen on ${address}: ${reason}`;
   return new ConfigError("rest.address_unusable", message, {
-    cause: error,
     problems: [{ key: "listeners", message }],
+    hint: `${remedy}, or set listeners in the worker config to another address`,
   });
 }
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Clock } from "../base/clock.ts";
-import { errorLine, errorTrace, HostError, TaskError } from "../base/error.ts";
+import { errorHint, errorLine, errorTrace, HostError, TaskError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { ConnectorState, TargetState } from "../state/status.ts";
 import type { Restarts } from "./restart-policy.ts";
@@ -180,5 +180,6 @@ function failureTrace(error: unknown): string {
   if (!(error instanceof HostError)) return errorTrace(error);
   if (error instanceof TaskError && error.trace !== undefined) return error.trace;
   const line = errorLine(error);
-  return error.hint === undefined ? line : `${line}\nhint: ${error.hint}`;
+  const hint = errorHint(error);
+  return hint === undefined ? line : `${line}\nhint: ${hint}`;
 }

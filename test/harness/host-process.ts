@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { waitFor } from "./wait-for.ts";
 
 export const repository = fileURLToPath(new URL("../..", import.meta.url));
-const program = join(repository, "dist", "main.js");
+/** What `bulkhead` runs. */
+export const program = join(repository, "dist", "main.js");
 
 /** A throw-away folder that is removed when the test ends. */
 export async function temporaryDirectory(context: {
@@ -25,6 +26,10 @@ export interface HostOptions {
   readonly directory: string;
   readonly worker?: Readonly<Record<string, string>>;
   readonly connectors?: readonly Readonly<Record<string, string>>[];
+  /** Over the environment of the test. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Words before the command: a program that sets something up and becomes the host. */
+  readonly through?: readonly string[];
 }
 
 export interface TaskView {
@@ -38,8 +43,11 @@ export interface TaskView {
 /** Starts a host and waits until its REST API answers. */
 export async function startHost(options: HostOptions): Promise<HostProcess> {
   const files = await writeConfigs(options);
-  const child = spawn(process.execPath, [program, "standalone", ...files], {
+  const own = [process.execPath, program, "standalone", ...files];
+  const [first = "", ...rest] = [...(options.through ?? []), ...own];
+  const child = spawn(first, rest, {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
   });
   const host = new HostProcess(child);
   try {

@@ -39,11 +39,11 @@ test("a port that is in use is told with its address and what to do", async () =
       startMemoryRest({ listeners: [{ protocol: "http", host: "127.0.0.1", port: address.port }] }),
       (error: unknown) => {
         assert.ok(error instanceof ConfigError);
-        assert.match(
+        assert.equal(
           error.message,
-          new RegExp(`^cannot listen on http://127.0.0.1:${address.port}`),
+          `cannot listen on http://127.0.0.1:${address.port}: the port is in use`,
         );
-        assert.match(error.message, /stop the program that has it, or set listeners/);
+        assert.match(error.hint ?? "", /^stop the program that has it, or set listeners/);
         return true;
       },
     );
