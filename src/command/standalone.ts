@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { ConfigError, type ConfigProblem, errorLine, RequestError } from "../base/error.ts";
+import {
+  ConfigError,
+  type ConfigProblem,
+  errorLine,
+  RequestError,
+  TaskError,
+} from "../base/error.ts";
 import { startHost } from "../host.ts";
 import type { RunningHost } from "../running-host.ts";
 import { askedToStop } from "./asked-to-stop.ts";
@@ -20,13 +26,22 @@ export async function standalone(workerFile: string, connectorFiles: string[]): 
   const host = await startHost(worker, { source: `the worker config file ${workerFile}` });
   try {
     await checkConnectors(host, connectors);
-    for (const { name, config, initialState } of connectors) {
-      await host.putConnector(name, config, initialState);
-    }
+    for (const connector of connectors) await putConnector(host, connector);
     const stopped = asked.aborted ? undefined : once(asked, "abort");
     await Promise.race([stopped, host.failed]);
   } finally {
     await stop(host);
+  }
+}
+
+async function putConnector(host: RunningHost, connector: ConnectorFile): Promise<void> {
+  const { name, path, config, initialState } = connector;
+  try {
+    await host.putConnector(name, config, initialState);
+  } catch (cause) {
+    throw new TaskError("command.connector_failed", `cannot start connector ${name} of ${path}`, {
+      cause,
+    });
   }
 }
 
@@ -56,9 +71,9 @@ async function checkConnectors(
     try {
       await host.checkConnector(name, config);
     } catch (error) {
-      for (const { key, message } of problemsOf(error)) {
-        problems.push({ key, message: `${path}: ${message}` });
-      }
+      // A rule that concerns two keys is told for each of them.
+      const ofKey = new Map(problemsOf(error).map(({ key, message }) => [message, key]));
+      for (const [message, key] of ofKey) problems.push({ key, message: `${path}: ${message}` });
     }
   }
   if (problems.length === 0) return;

@@ -63,7 +63,8 @@ for (const { name, mode, command, expect } of [
   {
     name: "a program that is missing",
     command: ["./nothing-here"],
-    expect: /^cannot start plugin raw: there is no program .*nothing-here; build the plugin, or correct command/,
+    expect:
+      /^cannot start plugin raw: there is no program .*nothing-here; build the plugin, or correct command/,
   },
   {
     name: "a program that is not on PATH",
