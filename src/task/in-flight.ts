@@ -101,13 +101,6 @@ export class InFlight {
     if (waiting.pending === 0) this.#advance();
   }
 
-  /** Records that were taken in and have no outcome yet. */
-  get activeCount(): number {
-    let count = 0;
-    for (const waiting of this.#waiting) count += waiting.pending;
-    return count;
-  }
-
   /** What the plugin has not been told yet; undefined when there is nothing new. */
   takeAcked(): AckedBatches | undefined {
     if (this.#ackedThrough === this.#told) return undefined;

@@ -3,6 +3,7 @@
  * rebalances, by the rules of proto/README.md ("Sink"). What is not done is read again from the log
  * instead of being kept: a put that has to be repeated seeks its partitions back.
  */
+import { within } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { TaskError } from "../base/error.ts";
 import type {
@@ -38,6 +39,7 @@ export class SinkDelivery implements RebalanceListener {
   #outstanding = 0;
   #allAnswered: Deferred<void> | undefined;
   #committing: Promise<void> = Promise.resolve();
+  #isCommitting = false;
   #nextCommitMs: number;
   /** What the plugin's epoch is, and the highest that was applied here. */
   #pluginEpoch = 0;
@@ -93,13 +95,8 @@ export class SinkDelivery implements RebalanceListener {
     return Math.min(1_000, Math.max(0, due - this.#parts.clock.elapsedMs()));
   }
 
-  get retrying(): boolean {
-    return this.#retryAtMs !== undefined;
-  }
-
-  /** One round before each poll: what the plugin said, what is due, what must be sought. */
-  async beforePoll(events: readonly SinkEvent[], pauseAll: boolean): Promise<void> {
-    for (const event of events) this.#take(event);
+  /** One round before each poll: what must be sought, what is paused, what is due. */
+  async beforePoll(pauseAll: boolean): Promise<void> {
     if (this.#outOfStep) await this.#getInStep();
     const nowMs = this.#parts.clock.elapsedMs();
     if (this.#retryAtMs !== undefined && nowMs >= this.#retryAtMs) this.#retryAtMs = undefined;
@@ -108,7 +105,7 @@ export class SinkDelivery implements RebalanceListener {
     this.#applyPauses();
     if (nowMs >= this.#nextCommitMs) {
       this.#nextCommitMs = nowMs + this.#spec.limits.offsetFlushIntervalMs;
-      this.#committing = this.#committing.then(() => this.#commitRound());
+      this.#commitNow();
     }
   }
 
@@ -183,7 +180,7 @@ export class SinkDelivery implements RebalanceListener {
     const named = this.#positions.toFlush(partitions);
     let safe: SinkOffset[] = [];
     if (named.length > 0) {
-      const result = await this.#stream.flush(named);
+      const result = await this.#flush(named);
       if (result.at === "failed") this.#warn("flush failed while closing", result.failure.text);
       else safe = this.#positions.safe(named, result.offsets);
     }
@@ -220,7 +217,7 @@ export class SinkDelivery implements RebalanceListener {
   }
 
   #takeTrailing(): void {
-    if (this.#trailing.length === 0 || this.#outOfStep) return;
+    if (this.#trailing.length === 0 || this.#outOfStep || this.failure !== undefined) return;
     this.#positions.took(this.#trailing);
     this.#trailing = [];
   }
@@ -249,6 +246,15 @@ export class SinkDelivery implements RebalanceListener {
     this.#parts.meter.sinkRecordSendTotal += count;
   }
 
+  /** At once, before any result that came after it: a rewind bars its partitions (I2). */
+  note(event: SinkEvent): void {
+    try {
+      this.#take(event);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
   #take(event: SinkEvent): void {
     switch (event.at) {
       case "request-commit":
@@ -269,6 +275,8 @@ export class SinkDelivery implements RebalanceListener {
         this.#positions.setPaused(event.partitions, false);
         return;
       case "errant":
+        this.#parts.meter.totalRecordFailures += 1;
+        this.#parts.meter.totalRecordErrors += 1;
         throw unrecoverable(toleranceExceeded(failureError(event.failure)));
       case "failed":
         throw unrecoverable(failureError(event.failure));
@@ -305,6 +313,15 @@ export class SinkDelivery implements RebalanceListener {
     }
   }
 
+  /** One round at a time: a request that comes during one is the next round's. */
+  #commitNow(): void {
+    if (this.#isCommitting) return;
+    this.#isCommitting = true;
+    this.#committing = this.#commitRound().finally(() => {
+      this.#isCommitting = false;
+    });
+  }
+
   async #commitRound(): Promise<void> {
     if (this.#gone) return;
     const named = this.#positions.toFlush();
@@ -325,12 +342,19 @@ export class SinkDelivery implements RebalanceListener {
     }
   }
 
+  /**
+   * A turn later, so that what the plugin said before its answer has been noted. One that takes longer
+   * than `offset.flush.timeout.ms` is told and counted once; its answer still counts when it comes.
+   */
   async #flush(named: readonly SinkOffset[]): Promise<FlushResult> {
-    const result = await this.#stream.flush(named);
-    // A rewind that the plugin sent before this answer bars its partitions.
-    for (let event = this.#stream.tryEvent(); event; event = this.#stream.tryEvent()) {
-      this.#take(event);
+    const { offsetFlushTimeoutMs } = this.#spec.limits;
+    const answer = this.#stream.flush(named);
+    if ((await within(answer, offsetFlushTimeoutMs, "late" as const)) === "late") {
+      this.#parts.meter.offsetCommitSkipTotal += 1;
+      this.#warn("Commit of offsets timed out", `no answer within ${offsetFlushTimeoutMs} ms`);
     }
+    const result = await answer;
+    await new Promise((resolve) => setImmediate(resolve));
     return result;
   }
 

@@ -47,10 +47,6 @@ export class SinkPositions {
     for (const { topic, partition } of partitions) this.#positions.delete(keyOf(topic, partition));
   }
 
-  owns(partition: SinkPartition): boolean {
-    return this.#positions.has(keyOf(partition.topic, partition.partition));
-  }
-
   sent(offset: SinkOffset): void {
     const position = this.#find(offset);
     if (position !== undefined) position.sent = offset.offset;

@@ -1,7 +1,8 @@
 /** The life of one sink task: a process, a stream, a consumer in its group, and the way back. */
+import { once } from "node:events";
 import { within } from "../base/deadline.ts";
 import type { SinkConsumer } from "../kafka/kafka.ts";
-import type { ProcessLease, SinkEvent, SinkStream } from "../plugin/plugin.ts";
+import type { ProcessLease, SinkStream } from "../plugin/plugin.ts";
 import type { TargetState } from "../state/status.ts";
 import { PutBuilder } from "./put-builder.ts";
 import { SinkDelivery } from "./sink-delivery.ts";
@@ -9,7 +10,7 @@ import { SinkRecords } from "./sink-records.ts";
 import { subscription } from "./subscription.ts";
 import { TargetSwitch } from "./target-switch.ts";
 import type { OnTaskState, Task, TaskMeter, TaskParts, TaskSpec } from "./task.ts";
-import { taskStart } from "./task-failure.ts";
+import { isLate, taskStart } from "./task-failure.ts";
 
 /** The contract's limit on records in one batch. */
 const batchRecordsMax = 10_000;
@@ -21,7 +22,6 @@ export class SinkTask implements Task {
   readonly #parts: TaskParts;
   readonly #onState: OnTaskState;
   readonly #target: TargetSwitch;
-  readonly #events: SinkEvent[] = [];
   #pid: number | undefined;
   #polling: AbortController | undefined;
   #shown: "RUNNING" | "PAUSED" | undefined;
@@ -77,6 +77,36 @@ export class SinkTask implements Task {
   }
 
   async #serve(stream: SinkStream, lease: ProcessLease, signal: AbortSignal): Promise<void> {
+    const delivery = this.#delivery(stream);
+    let consumer: SinkConsumer | undefined;
+    const wake = () => {
+      delivery.interrupt();
+      this.#wake();
+    };
+    const looping = new AbortController();
+    const limited = this.#limitStop(signal, looping.signal, delivery, lease);
+    const forget = this.#target.onChange(() => this.#wake());
+    const pumping = this.#pump(stream, delivery);
+    signal.addEventListener("abort", wake, { once: true });
+    try {
+      if (signal.aborted) wake();
+      consumer = this.#consumer(delivery);
+      delivery.use(consumer, () => this.#wake());
+      await this.#loop(delivery, consumer, signal);
+    } catch (error) {
+      delivery.failure ??= error;
+    } finally {
+      looping.abort();
+      signal.removeEventListener("abort", wake);
+      forget();
+      await limited;
+      await this.#finish(stream, consumer, delivery, lease);
+      await pumping;
+    }
+    if (delivery.failure !== undefined) throw delivery.failure;
+  }
+
+  #delivery(stream: SinkStream): SinkDelivery {
     const { messageBytesMax } = this.#spec.limits;
     const builder = new PutBuilder({
       recordsMax: batchRecordsMax,
@@ -85,28 +115,20 @@ export class SinkTask implements Task {
     });
     const { keyConverter: key, valueConverter: value, headerConverter: header } = this.#parts;
     const records = new SinkRecords({ key, value, header }, stream, builder, messageBytesMax);
-    const delivery = new SinkDelivery(this.#spec, this.#parts, stream, records, builder);
-    const consumer = this.#consumer(delivery);
-    delivery.use(consumer, () => this.#wake());
-    const wake = () => {
-      delivery.interrupt();
-      this.#wake();
-    };
-    signal.addEventListener("abort", wake, { once: true });
-    const forget = this.#target.onChange(() => this.#wake());
-    const pumping = this.#pump(stream, delivery);
-    try {
-      if (signal.aborted) wake();
-      await this.#loop(delivery, consumer, signal);
-    } catch (error) {
-      delivery.failure ??= error;
-    } finally {
-      signal.removeEventListener("abort", wake);
-      forget();
-      await this.#finish(stream, consumer, delivery, lease);
-      await pumping;
-    }
-    if (delivery.failure !== undefined) throw delivery.failure;
+    return new SinkDelivery(this.#spec, this.#parts, stream, records, builder);
+  }
+
+  /** Once asked to stop, an open, flush or put that does not end must not hold the task for ever. */
+  async #limitStop(
+    signal: AbortSignal,
+    ended: AbortSignal,
+    delivery: SinkDelivery,
+    lease: ProcessLease,
+  ): Promise<void> {
+    const either = AbortSignal.any([signal, ended]);
+    if (!either.aborted) await once(either, "abort");
+    if (!ended.aborted) await this.#parts.clock.sleep(this.#spec.limits.stopMsMax, ended);
+    if (!ended.aborted) await this.#condemn(lease, delivery, "did not finish its last call");
   }
 
   #consumer(delivery: SinkDelivery): SinkConsumer {
@@ -124,10 +146,10 @@ export class SinkTask implements Task {
 
   async #loop(delivery: SinkDelivery, consumer: SinkConsumer, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && delivery.failure === undefined) {
-      await delivery.beforePoll(this.#events.splice(0), this.#target.paused);
-      this.#showTarget();
+      // Before the round, so that what happens during it still ends the poll.
       this.#polling = new AbortController();
-      if (signal.aborted || this.#events.length > 0) continue;
+      await delivery.beforePoll(this.#target.paused);
+      this.#showTarget();
       const fetched = await consumer.poll(delivery.pollMsMax, this.#polling.signal);
       if (fetched.length > 0) await delivery.deliver(fetched);
     }
@@ -140,7 +162,7 @@ export class SinkTask implements Task {
     this.#onState(state);
   }
 
-  /** Takes what the plugin says of its own accord; the loop acts on it. */
+  /** Notes what the plugin says of its own accord as it comes; the loop acts on it. */
   async #pump(stream: SinkStream, delivery: SinkDelivery): Promise<void> {
     for (;;) {
       const event = await stream.nextEvent();
@@ -149,7 +171,7 @@ export class SinkTask implements Task {
         this.#wake();
         return;
       }
-      this.#events.push(event);
+      delivery.note(event);
       this.#wake();
     }
   }
@@ -161,12 +183,23 @@ export class SinkTask implements Task {
   /** Results, Flush, Close, commit (inside the consumer's close), then Stop. */
   async #finish(
     stream: SinkStream,
-    consumer: SinkConsumer,
+    consumer: SinkConsumer | undefined,
     delivery: SinkDelivery,
     lease: ProcessLease,
   ): Promise<void> {
     const { stopMsMax } = this.#spec.limits;
-    const { connector, task } = this.#spec.id;
+    if (consumer !== undefined) await this.#leave(consumer, delivery, lease);
+    this.#stopped = true;
+    try {
+      const failure = await stream.stop(stopMsMax);
+      if (failure) this.#parts.logger.warn({ reason: failure.text }, "the plugin's stop failed");
+    } catch (error) {
+      if (isLate(error)) await this.#condemn(lease, delivery, "did not stop");
+    }
+  }
+
+  /** Leaves the group by the deadline, which flushes, closes and commits. */
+  async #leave(consumer: SinkConsumer, delivery: SinkDelivery, lease: ProcessLease): Promise<void> {
     const closing = consumer.close().then(
       () => "closed" as const,
       (error: unknown) => {
@@ -174,22 +207,13 @@ export class SinkTask implements Task {
         return "closed" as const;
       },
     );
-    if ((await within(closing, stopMsMax, "late" as const)) === "late") {
-      await this.#condemn(lease, delivery, `${connector}-${task} did not finish its last put`);
-      await closing;
-    }
-    this.#stopped = true;
-    try {
-      const failure = await stream.stop(stopMsMax);
-      if (failure) this.#parts.logger.warn({ reason: failure.text }, "the plugin's stop failed");
-    } catch (error) {
-      if (delivery.failure !== undefined) return;
-      this.#parts.logger.warn({ err: error }, "the task did not stop in time");
-      await lease.condemn(`task ${connector}-${task} did not stop`);
-    }
+    if ((await within(closing, this.#spec.limits.stopMsMax, "late" as const)) === "closed") return;
+    await this.#condemn(lease, delivery, "did not finish its last put");
+    await closing;
   }
 
-  async #condemn(lease: ProcessLease, delivery: SinkDelivery, reason: string): Promise<void> {
+  async #condemn(lease: ProcessLease, delivery: SinkDelivery, fault: string): Promise<void> {
+    const reason = `task ${this.#spec.id.connector}-${this.#spec.id.task} ${fault}`;
     this.#parts.logger.warn({ reason }, "the task did not stop in time, ending its process");
     delivery.pluginGone(reason);
     await lease.condemn(reason);

@@ -14,7 +14,7 @@ import { InFlight } from "./in-flight.ts";
 import { SourceRecords } from "./source-records.ts";
 import { TargetSwitch } from "./target-switch.ts";
 import type { OnTaskState, Task, TaskMeter, TaskParts, TaskSpec } from "./task.ts";
-import { failureError, taskStart } from "./task-failure.ts";
+import { failureError, isLate, taskStart } from "./task-failure.ts";
 
 export class SourceTask implements Task {
   readonly #spec: TaskSpec;
@@ -264,7 +264,8 @@ export class SourceTask implements Task {
         this.#parts.logger.warn({ failure: failure.text }, "the plugin's stop failed");
       }
     } catch (error) {
-      this.#parts.logger.warn({ err: error }, "the task did not stop in time");
+      if (!isLate(error)) return;
+      this.#parts.logger.warn({ err: error }, "the task did not stop in time, ending its process");
       await lease.condemn(`task ${this.#spec.id.connector}-${this.#spec.id.task} did not stop`);
     }
   }

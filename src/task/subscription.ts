@@ -9,7 +9,8 @@ export function subscription(
 ): readonly string[] | ((topic: string) => boolean) {
   const pattern = config["topics.regex"];
   if (pattern !== undefined && pattern !== "") {
-    const whole = new RegExp(`^(?:${pattern})$`, "u");
+    // Without flags, as the config was checked.
+    const whole = new RegExp(`^(?:${pattern})$`);
     return (topic) => !internalTopics.has(topic) && whole.test(topic);
   }
   const topics = (config["topics"] ?? "").split(",").map((topic) => topic.trim());

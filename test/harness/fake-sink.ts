@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { deferred } from "../../src/base/deferred.ts";
+import { TaskError } from "../../src/base/error.ts";
 import { BatchBuilder } from "../../src/batch/encode.ts";
 import type { Fetched, SinkConsumer, SinkConsumerOptions } from "../../src/kafka/kafka.ts";
 import type {
@@ -30,8 +31,13 @@ export const transient: Failure = {
 
 /** What the fake does at each put and flush; a test scripts it. */
 export interface SinkScript {
-  onPut?(offsets: readonly SinkOffset[]): "ok" | "retry" | "rewind" | Failure;
-  onFlush?(offsets: readonly SinkOffset[]): "ok" | "fail";
+  onPut?(
+    offsets: readonly SinkOffset[],
+  ): "ok" | "retry" | "rewind" | "hang" | "pause and hang" | "one failed" | "report" | Failure;
+  /** A list is what the plugin calls safe. */
+  onFlush?(offsets: readonly SinkOffset[]): "ok" | "fail" | "rewind" | "hang" | SinkOffset[];
+  onOpen?(): "ok" | "hang";
+  onStop?(): "ok" | "late";
 }
 
 export class FakeSinkStream implements SinkStream {
@@ -80,6 +86,8 @@ export class FakeSinkStream implements SinkStream {
   async open(partitions: readonly SinkOffset[]): Promise<undefined> {
     assert.equal(this.#outstanding, 0, "open with a put or flush outstanding");
     this.calls.push(`open ${partitions.map(text).join(" ")}`);
+    if (this.#script.onOpen?.() === "hang") await this.#never();
+    return undefined;
   }
 
   async close(partitions: readonly { topic: string; partition: number }[]): Promise<undefined> {
@@ -101,30 +109,48 @@ export class FakeSinkStream implements SinkStream {
 
   put(columns: Columns, epoch: number): Promise<PutResult> {
     const offsets = this.#offsetsOf(columns);
-    return this.#inTurn((): PutResult => {
+    return this.#inTurn((): PutResult | Promise<never> => {
       if (epoch < this.#epoch) return { at: "discarded", epoch: this.#epoch };
       const answer = this.#script.onPut?.(offsets) ?? "ok";
+      const first = offsets[0] as SinkOffset;
       if (typeof answer !== "string") return { at: "failed", failure: answer };
+      if (answer === "hang") return this.#never();
+      if (answer === "pause and hang") {
+        this.#epoch += 1;
+        this.#tell({ at: "pause", partitions: [first], epoch: this.#epoch });
+        return this.#never();
+      }
       if (answer === "retry") {
         this.#epoch += 1;
         return { at: "retry", retryAfterMs: 1, failure: transient, epoch: this.#epoch };
       }
+      if (answer === "one failed") {
+        const failed = {
+          count: 1,
+          outcome: "failed" as const,
+          stage: "TASK_PUT",
+          failure: transient,
+        };
+        return { at: "runs", runs: [failed, { count: offsets.length - 1, outcome: "stored" }] };
+      }
       this.taken.push(...offsets);
-      if (answer === "rewind") {
-        this.#epoch += 1;
-        const first = offsets[0] as SinkOffset;
-        this.#tell({ at: "rewind", offsets: [first], epoch: this.#epoch });
+      if (answer === "rewind") this.#rewind(first);
+      if (answer === "report") {
+        const report = { reportId: 1, original: first, stage: "TASK_PUT", failure: transient };
+        this.#tell({ at: "errant", ...report });
       }
       return { at: "ok" };
     });
   }
 
   flush(offsets: readonly SinkOffset[]): Promise<FlushResult> {
-    return this.#inTurn((): FlushResult => {
+    return this.#inTurn((): FlushResult | Promise<never> => {
       this.calls.push(`flush ${offsets.map(text).join(" ")}`);
-      if ((this.#script.onFlush?.(offsets) ?? "ok") === "ok") {
-        return { at: "safe", offsets, epoch: this.#epoch };
-      }
+      const answer = this.#script.onFlush?.(offsets) ?? "ok";
+      if (answer === "hang") return this.#never();
+      if (typeof answer !== "string") return { at: "safe", offsets: answer, epoch: this.#epoch };
+      if (answer === "rewind") this.#rewind({ ...(offsets[0] as SinkOffset), offset: 0 });
+      if (answer !== "fail") return { at: "safe", offsets, epoch: this.#epoch };
       this.#epoch += 1;
       return { at: "failed", failure: transient, epoch: this.#epoch };
     });
@@ -145,9 +171,13 @@ export class FakeSinkStream implements SinkStream {
   errantReceipt(): void {}
 
   async stop(): Promise<undefined> {
-    if (this.#gone) throw new Error("the stream is gone");
+    if (this.#gone) throw new TaskError("plugin.gone", "the stream is gone");
     this.calls.push("stop");
+    if (this.#script.onStop?.() === "late") {
+      throw new TaskError("plugin.request_timeout", "it did not stop in time");
+    }
     this.die("stopped");
+    return undefined;
   }
 
   /** The process is gone: nothing is answered any more. */
@@ -157,19 +187,33 @@ export class FakeSinkStream implements SinkStream {
     this.#wake.resolve();
   }
 
+  #rewind(to: SinkOffset): void {
+    this.#epoch += 1;
+    this.calls.push(`rewind ${text(to)}`);
+    this.#tell({ at: "rewind", offsets: [to], epoch: this.#epoch });
+  }
+
+  /** Goes on until the process is gone. */
+  async #never(): Promise<never> {
+    throw new TaskError("plugin.gone", await this.ended);
+  }
+
   #tell(event: SinkEvent): void {
     this.#events.push(event);
     this.#wake.resolve();
   }
 
   /** One user thread: everything runs in stream order, and takes a moment. */
-  #inTurn<T>(work: () => T): Promise<T> {
+  #inTurn<T>(work: () => T | Promise<never>): Promise<T> {
     this.#outstanding += 1;
     const result = this.#queue.then(async () => {
       await new Promise((resolve) => setImmediate(resolve));
-      this.#outstanding -= 1;
-      if (this.#gone) throw new Error("the process is gone");
-      return work();
+      if (this.#gone) throw new TaskError("plugin.gone", "the process is gone");
+      try {
+        return await work();
+      } finally {
+        this.#outstanding -= 1;
+      }
     });
     this.#queue = result.catch(() => {});
     return result;
@@ -184,16 +228,21 @@ export class FakeSinkStream implements SinkStream {
   }
 }
 
-/** A consumer that owns every partition of one topic with `length` records each. */
+/**
+ * A consumer that owns every partition of one topic with `length` records each, and `gap` offsets
+ * without a record behind them, as compaction leaves them.
+ */
 export class FakeConsumer implements SinkConsumer {
   readonly committedOffsets = new Map<number, number>();
   readonly #options: SinkConsumerOptions;
   readonly #positions: number[];
   readonly #paused = new Set<number>();
   readonly #length: number;
+  readonly #gap: number;
   #joined = false;
 
-  constructor(options: SinkConsumerOptions, partitions: number, length: number) {
+  constructor(options: SinkConsumerOptions, partitions: number, length: number, gap = 0) {
+    this.#gap = gap;
     this.#options = options;
     this.#positions = new Array<number>(partitions).fill(0);
     this.#length = length;
@@ -208,7 +257,12 @@ export class FakeConsumer implements SinkConsumer {
     }
     const fetched: Fetched[] = [];
     for (const [partition, position] of this.#positions.entries()) {
-      if (this.#paused.has(partition) || position >= this.#length) continue;
+      if (this.#paused.has(partition) || position >= this.#length + this.#gap) continue;
+      if (position >= this.#length) {
+        fetched.push(emptyFetch(partition, position, this.#length + this.#gap));
+        this.#positions[partition] = this.#length + this.#gap;
+        continue;
+      }
       const end = Math.min(this.#length, position + 7);
       fetched.push(batchesOf(partition, position, end));
       this.#positions[partition] = end;
@@ -246,6 +300,11 @@ export class FakeConsumer implements SinkConsumer {
   async close(): Promise<void> {
     if (this.#joined) await this.#options.listener.revoked(this.assignment());
   }
+}
+
+function emptyFetch(partition: number, firstOffset: number, nextOffset: number): Fetched {
+  const batches = new Uint8Array(0);
+  return { topic: "t", partition, batches, firstOffset, nextOffset, recordCount: 0 };
 }
 
 function batchesOf(partition: number, from: number, to: number): Fetched {

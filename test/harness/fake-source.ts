@@ -134,7 +134,12 @@ export class FakeProducer implements Producer {
     }
   }
 
-  async room(): Promise<void> {}
+  /** Set it to make the buffer full until it resolves. */
+  full: Promise<void> | undefined;
+
+  async room(): Promise<void> {
+    await this.full;
+  }
 
   async flush(): Promise<void> {
     this.settle(this.#open.length);

@@ -48,7 +48,10 @@ export function taskSpec(
 }
 
 /** A lease on a process that only knows how to start one stream. */
-export function leaseOf(process: Partial<PluginProcess>): ProcessLease & { condemned: string[] } {
+export function leaseOf(
+  process: Partial<PluginProcess>,
+  onCondemned: (reason: string) => void = () => {},
+): ProcessLease & { condemned: string[] } {
   const condemned: string[] = [];
   return {
     process: { pid: 1, ...process } as PluginProcess,
@@ -56,6 +59,7 @@ export function leaseOf(process: Partial<PluginProcess>): ProcessLease & { conde
     release: async () => {},
     condemn: async (reason) => {
       condemned.push(reason);
+      onCondemned(reason);
     },
   };
 }

@@ -1,32 +1,51 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import type { SinkOffset } from "../../src/plugin/plugin.ts";
 import { SinkTask } from "../../src/task/sink-task.ts";
 import { FakeConsumer, FakeSinkStream, type SinkScript, transient } from "../harness/fake-sink.ts";
 import { leaseOf, taskParts, taskSpec } from "../harness/task-parts.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-function sinkOf(script: SinkScript, { partitions = 2, length = 50 } = {}) {
+/** Tasks that a test left running, ended after it so that a failed test cannot hang. */
+const unfinished = new Set<() => void>();
+afterEach(() => {
+  for (const end of unfinished) end();
+  unfinished.clear();
+});
+
+function sinkOf(script: SinkScript, settings: Partial<typeof defaults> = {}) {
+  const { partitions, length, gap, flushMs } = { ...defaults, ...settings };
   const stream = new FakeSinkStream(script);
-  const lease = leaseOf({ startSinkTask: async () => stream });
+  const lease = leaseOf({ startSinkTask: async () => stream }, (reason) => stream.die(reason));
   let consumer: FakeConsumer | undefined;
   const parts = taskParts(lease, {
     sinkConsumer: (options) => {
-      consumer = new FakeConsumer(options, partitions, length);
+      consumer = new FakeConsumer(options, partitions, length, gap);
       return consumer;
     },
   });
   const states: string[] = [];
-  const task = new SinkTask(taskSpec("sink"), parts, "STARTED", (state) => states.push(state));
+  const spec = taskSpec("sink", {
+    offsetFlushIntervalMs: flushMs,
+    offsetFlushTimeoutMs: 50,
+    stopMsMax: 300,
+  });
+  const task = new SinkTask(spec, parts, "STARTED", (state) => states.push(state));
   const stopping = new AbortController();
   const running = task.run(stopping.signal);
   running.catch(() => {});
+  unfinished.add(() => {
+    stopping.abort();
+    stream.die("the test is over");
+  });
   const stop = () => {
     stopping.abort();
     return running;
   };
   return { stream, task, states, running, stop, lease, consumer: () => consumer as FakeConsumer };
 }
+
+const defaults = { partitions: 2, length: 50, gap: 0, flushMs: 5 };
 
 async function committedAll(sink: ReturnType<typeof sinkOf>, length = 50, partitions = 2) {
   await waitFor(
@@ -117,6 +136,108 @@ test("when ids run out the host begins again with new ones, and no record is lef
   await sink.stop();
   checkOrder(sink.stream.taken, 50, "ids");
   assert.equal(sink.stream.forgotten, 1);
+});
+
+test("I2: a rewind during the last put, which a stop waits for, is not committed past", async () => {
+  const sink = sinkOf(
+    {
+      onPut: ([first]) => {
+        if ((first as SinkOffset).offset < 14) return "ok";
+        sink.stop().catch(() => {});
+        return "rewind";
+      },
+    },
+    { partitions: 1, flushMs: 60_000 },
+  );
+  await sink.running;
+  assert.equal(sink.consumer().committedOffsets.get(0), undefined);
+});
+
+test("I2: a rewind that came before the answer to a flush bars the commit", async () => {
+  let flushes = 0;
+  const sink = sinkOf({ onFlush: () => (++flushes === 1 ? "rewind" : "ok") }, { partitions: 1 });
+  await committedAll(sink, 50, 1);
+  await sink.stop();
+  const rewound = sink.stream.calls.findIndex((call) => call.startsWith("rewind "));
+  const next = sink.stream.calls.slice(rewound + 1).find((call) => !call.startsWith("flush"));
+  assert.equal(next, "rewound t/0@0");
+  assert.ok(sink.stream.taken.filter((one) => one.offset === 0).length >= 2);
+});
+
+test("I2: at the end only what the plugin calls safe is committed", async () => {
+  const sink = sinkOf(
+    { onFlush: (offsets) => offsets.map((one) => ({ ...one, offset: one.offset - 3 })) },
+    { partitions: 1, flushMs: 60_000 },
+  );
+  await waitFor(() => sink.stream.taken.length === 50, { withinMs: 5_000 });
+  await sink.stop();
+  assert.equal(sink.consumer().committedOffsets.get(0), 47);
+});
+
+test("I2: offsets without records behind a put that failed are not taken with it", async () => {
+  const failure = { ...transient, class: "fatal" as const, text: "boom" };
+  const sink = sinkOf(
+    { onPut: () => failure },
+    { partitions: 1, length: 7, gap: 5, flushMs: 60_000 },
+  );
+  await assert.rejects(sink.running);
+  assert.equal(sink.consumer().committedOffsets.get(0), undefined);
+});
+
+test("offsets without records at the end are committed once all before them are taken", async () => {
+  const sink = sinkOf({}, { partitions: 1, length: 20, gap: 5 });
+  await committedAll(sink, 25, 1);
+  await sink.stop();
+});
+
+for (const { name, answer } of [
+  { name: "a record that put says has failed", answer: "one failed" as const },
+  { name: "a record that the task reports", answer: "report" as const },
+]) {
+  test(`I7: ${name} fails the task, which tolerates none`, async () => {
+    const sink = sinkOf({ onPut: () => answer }, { partitions: 1, flushMs: 60_000 });
+    await assert.rejects(sink.running, (error: Error) => {
+      assert.equal((error.cause as Error).message, "Tolerance exceeded in error handler");
+      return true;
+    });
+    assert.ok(sink.task.meter.totalRecordErrors >= 1);
+  });
+}
+
+for (const { name, script } of [
+  { name: "an open", script: { onOpen: () => "hang" as const } },
+  { name: "a put", script: { onPut: () => "hang" as const } },
+  { name: "a put that asked for a pause", script: { onPut: () => "pause and hang" as const } },
+  { name: "a flush", script: { onFlush: () => "hang" as const } },
+]) {
+  test(`a stop while ${name} hangs ends by its deadline, and the process with it`, async () => {
+    const sink = sinkOf(script, { partitions: 1 });
+    await waitFor(() => sink.stream.calls.length > 0, { withinMs: 5_000 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sink.stop().catch(() => {});
+    assert.equal(sink.lease.condemned.length, 1);
+  });
+}
+
+test("a flush that takes too long is counted while the task goes on", async () => {
+  const sink = sinkOf({ onFlush: () => "hang" }, { partitions: 1 });
+  await waitFor(() => sink.task.meter.offsetCommitSkipTotal === 1, { withinMs: 5_000 });
+  await waitFor(() => sink.stream.taken.length === 50, { withinMs: 5_000 });
+  assert.equal(sink.consumer().committedOffsets.size, 0);
+  await sink.stop().catch(() => {});
+});
+
+test("a failed task whose plugin does not stop has its process ended", async () => {
+  const sink = sinkOf({ onPut: () => ({ ...transient, class: "fatal" }), onStop: () => "late" });
+  await assert.rejects(sink.running);
+  assert.equal(sink.lease.condemned.length, 1);
+});
+
+test("a task whose plugin stops in time leaves its process alone", async () => {
+  const sink = sinkOf({});
+  await committedAll(sink);
+  await sink.stop();
+  assert.deepEqual(sink.lease.condemned, []);
 });
 
 test("a paused task takes nothing, keeps its partitions, and goes on when resumed", async () => {

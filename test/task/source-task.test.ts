@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
+import { deferred } from "../../src/base/deferred.ts";
 import type { SourceOffset } from "../../src/plugin/plugin.ts";
 import { SourceTask } from "../../src/task/source-task.ts";
 import { transient } from "../harness/fake-sink.ts";
 import { FakeProducer, FakeSourceStream } from "../harness/fake-source.ts";
 import { leaseOf, taskParts, taskSpec } from "../harness/task-parts.ts";
 import { waitFor } from "../harness/wait-for.ts";
+
+/** Tasks that a test left running, ended after it so that a failed test cannot hang. */
+const unfinished = new Set<() => void>();
+afterEach(() => {
+  for (const end of unfinished) end();
+  unfinished.clear();
+});
 
 function sourceOf({ automatic = true, writeFails = (): boolean => false } = {}) {
   const stream = new FakeSourceStream();
@@ -28,6 +36,10 @@ function sourceOf({ automatic = true, writeFails = (): boolean => false } = {}) 
   const stopping = new AbortController();
   const running = task.run(stopping.signal);
   running.catch(() => {});
+  unfinished.add(() => {
+    stopping.abort();
+    stream.die("the test is over");
+  });
   const stop = () => {
     stopping.abort();
     return running;
@@ -61,6 +73,19 @@ test("credit comes back as soon as the producer has the records, without waiting
     false,
   );
   source.producer.settle(2);
+  await source.said("acked 1");
+  await source.stop();
+});
+
+test("I5: while the producer's buffer is full nothing more is taken, and no credit is given", async () => {
+  const source = sourceOf();
+  const room = deferred();
+  source.producer.full = room.promise;
+  source.stream.records(["a", "b"], 0);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.deepEqual(source.producer.values, []);
+  assert.equal(source.stream.calls.filter((call) => call.startsWith("credit")).length, 1);
+  room.resolve();
   await source.said("acked 1");
   await source.stop();
 });
@@ -130,9 +155,10 @@ test("pause and resume reach the plugin and the status", async () => {
   await source.stop();
 });
 
-test("a task that does not drain by the deadline fails and its process is not left waiting", async () => {
+test("a task that does not drain by the deadline fails, and is still told to stop", async () => {
   const source = sourceOf();
   await source.said("resume");
   source.stream.drain = () => {};
   await assert.rejects(source.stop(), /did not drain within 1000 ms/);
+  assert.equal(source.stream.calls.at(-1), "stop");
 });
