@@ -219,10 +219,11 @@ for (const { name, script } of [
   });
 }
 
-test("a flush that takes too long is counted while the task goes on", async () => {
+test("a flush that takes too long is counted once, and nothing is committed", async () => {
   const sink = sinkOf({ onFlush: () => "hang" }, { partitions: 1 });
-  await waitFor(() => sink.task.meter.offsetCommitSkipTotal === 1, { withinMs: 5_000 });
-  await waitFor(() => sink.stream.taken.length === 50, { withinMs: 5_000 });
+  await waitFor(() => sink.task.meter.offsetCommitSkipTotal > 0, { withinMs: 5_000 });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(sink.task.meter.offsetCommitSkipTotal, 1);
   assert.equal(sink.consumer().committedOffsets.size, 0);
   await sink.stop().catch(() => {});
 });
