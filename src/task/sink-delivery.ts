@@ -52,7 +52,6 @@ export class SinkDelivery implements RebalanceListener {
   #pauseAll = false;
   /** Ends of fetched batches without records, taken once nothing is outstanding. */
   #trailing: SinkOffset[] = [];
-  readonly #topicsSeen = new Set<string>();
   /** The plugin is gone: nothing may be asked of it, nothing committed. */
   #gone = false;
   failure: unknown;
@@ -117,7 +116,6 @@ export class SinkDelivery implements RebalanceListener {
       this.#positions.sent({ ...one, offset: one.nextOffset });
     }
     for (const one of fetched) {
-      this.#sawTopic(one.topic);
       this.#records.start(one);
       for (;;) {
         const { full, nextOffset } = this.#fill(one);
@@ -368,12 +366,6 @@ export class SinkDelivery implements RebalanceListener {
       this.#parts.meter.offsetCommitSkipTotal += 1;
       this.#parts.logger.error({ err: error }, "cannot commit sink offsets, trying again later");
     }
-  }
-
-  #sawTopic(topic: string): void {
-    if (this.#topicsSeen.has(topic)) return;
-    this.#topicsSeen.add(topic);
-    this.#parts.onTopic(topic);
   }
 
   #warn(what: string, reason: string): void {
