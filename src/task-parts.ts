@@ -36,7 +36,6 @@ export function taskPartsFor(
       logger: shared.logger.child({ connector, task, plugin: plugin.name }),
       clock: systemClock,
       meter: newTaskMeter(),
-      onTopic: () => undefined,
     };
   };
 }

@@ -133,13 +133,12 @@ export class SinkTask implements Task {
 
   #consumer(delivery: SinkDelivery): SinkConsumer {
     const { connector, task } = this.#spec.id;
-    const { connectorConfig: config } = this.#spec;
     return this.#parts.kafka.sinkConsumer({
       clientId: `connector-consumer-${connector}-${task}`,
-      groupId: config["consumer.override.group.id"] ?? `connect-${connector}`,
-      topics: subscription(config),
-      autoOffsetReset:
-        config["consumer.override.auto.offset.reset"] === "latest" ? "latest" : "earliest",
+      // The group that lag tools and access rules expect.
+      groupId: `connect-${connector}`,
+      topics: subscription(this.#spec.connectorConfig),
+      autoOffsetReset: "earliest",
       listener: delivery,
     });
   }

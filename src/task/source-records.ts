@@ -24,19 +24,16 @@ interface Known {
   readonly keys: Plans;
   readonly values: Plans;
   readonly headers: Plans;
-  readonly topicsSeen: Set<number>;
   readonly names: (Uint8Array | undefined)[];
 }
 
 export class SourceRecords {
   readonly #converters: SourceConverters;
-  readonly #onTopic: (topic: string) => void;
   readonly #record = newRecordSlice();
   #known: Known | undefined;
 
-  constructor(converters: SourceConverters, onTopic: (topic: string) => void) {
+  constructor(converters: SourceConverters) {
     this.#converters = converters;
-    this.#onTopic = onTopic;
   }
 
   /**
@@ -53,7 +50,7 @@ export class SourceRecords {
     let header = 0;
     for (let index = 0; index < columns.count; index += 1) {
       const topic = topics.length === 1 ? topics[0] : topics[index];
-      record.topic = this.#topic(known, topic as number);
+      record.topic = topicName(known, topic as number);
       record.partition = one(partitions, index, 0) - 1;
       record.timestampMs = timestampAt(timestamps, index);
       const keySize = keySizes.length === 0 ? 0 : (keySizes[index] as number);
@@ -78,20 +75,9 @@ export class SourceRecords {
 
   #knownFor(definitions: Definitions): Known {
     if (this.#known?.definitions !== definitions) {
-      const topicsSeen = new Set<number>();
-      this.#known = { definitions, keys: [], values: [], headers: [], topicsSeen, names: [] };
+      this.#known = { definitions, keys: [], values: [], headers: [], names: [] };
     }
     return this.#known as Known;
-  }
-
-  #topic(known: Known, id: number): string {
-    const topic = known.definitions.topics[id];
-    if (topic === undefined) throw undefinedId("topic", id);
-    if (!known.topicsSeen.has(id)) {
-      known.topicsSeen.add(id);
-      this.#onTopic(topic);
-    }
-    return topic;
   }
 
   #plan(
@@ -130,6 +116,12 @@ export class SourceRecords {
     }
     return at;
   }
+}
+
+function topicName(known: Known, id: number): string {
+  const topic = known.definitions.topics[id];
+  if (topic === undefined) throw undefinedId("topic", id);
+  return topic;
 }
 
 function headerName(known: Known, id: number): Uint8Array {

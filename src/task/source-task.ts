@@ -119,15 +119,12 @@ export class SourceTask implements Task {
 
   /** Takes the plugin's messages until it has drained, failed or gone. */
   async #receive(stream: SourceStream, producer: Producer, signal: AbortSignal): Promise<void> {
-    const records = new SourceRecords(
-      {
-        key: this.#parts.keyConverter,
-        value: this.#parts.valueConverter,
-        header: this.#parts.headerConverter,
-        canonicalJson: stream.canonicalJson,
-      },
-      this.#parts.onTopic,
-    );
+    const records = new SourceRecords({
+      key: this.#parts.keyConverter,
+      value: this.#parts.valueConverter,
+      header: this.#parts.headerConverter,
+      canonicalJson: stream.canonicalJson,
+    });
     for (;;) {
       const event = await this.#next(stream);
       if (this.#failure !== undefined) return;

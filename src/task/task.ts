@@ -48,8 +48,6 @@ export interface TaskParts {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly meter: TaskMeter;
-  /** A topic this task wrote to or read from, told the first time. */
-  readonly onTopic: (topic: string) => void;
 }
 
 /** Committed source offsets of one connector, by source partition text. */

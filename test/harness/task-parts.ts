@@ -75,6 +75,5 @@ export function taskParts(lease: ProcessLease, kafka: Partial<Kafka>): TaskParts
     logger: silentLogger(),
     clock: systemClock,
     meter: newTaskMeter(),
-    onTopic: () => {},
   };
 }
