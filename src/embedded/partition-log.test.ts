@@ -186,6 +186,7 @@ test("a full disk fails the batch, keeps the log readable and is over when there
     });
     assert.equal(log.endOffset, 1);
     assert.equal((await read(log)).length, 1, "the log stays readable");
+    await log.sync();
   }
   await rm(next);
   assert.equal(await log.append(valuesOf("again")), 1);

@@ -165,7 +165,8 @@ export class PartitionLog implements Syncable {
   async sync(): Promise<void> {
     const last = this.#segments.at(-1);
     if (this.#file !== undefined) await this.#file.datasync();
-    else if (last !== undefined && this.isOpen) {
+    // An empty one has nothing to force, and those before it were forced when it was begun.
+    else if (last !== undefined && last.sizeBytes > 0 && this.isOpen) {
       await withFile(last.path, "r+", (file) => file.datasync());
     }
   }

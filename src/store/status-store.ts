@@ -32,8 +32,10 @@ export interface StatusStoreOptions {
 
 type Status = InstanceStatus<ConnectorState>;
 
-/** How often a failed write is repeated before it is given up (I5). */
+/** How often a failed write is repeated while others wait for it (I5). */
 const triesMax = 20;
+/** After that, and after what does not pass by itself (a full disk), nobody waits: it is tried again. */
+const laterMs = 5_000;
 
 /** Resolves when the topic was read to its end. */
 export async function openStatusStore(options: StatusStoreOptions): Promise<StatusStore> {
@@ -53,6 +55,9 @@ class TopicStatusStore implements StatusStore {
   #unwritten = new Map<string, Status | null>();
   /** What was put and not read back yet: only to tell what need not be written again. */
   readonly #unread = new Map<string, Status | null>();
+  /** What could not be written; a newer status of the same instance takes its place. */
+  readonly #late = new Map<string, Status | null>();
+  #isLate = false;
   #writing: Promise<void> | undefined;
   #log!: RecordLog;
 
@@ -140,6 +145,7 @@ class TopicStatusStore implements StatusStore {
     // Deleted first, so that the order of the map is the order of the last puts.
     this.#unwritten.delete(key);
     this.#unwritten.set(key, status);
+    this.#late.delete(key);
     this.#unread.set(key, status);
     if (this.#writing !== undefined || this.#scope.signal.aborted) return;
     const writing = this.#write(this.#scope.signal);
@@ -166,8 +172,7 @@ class TopicStatusStore implements StatusStore {
         backoff.reset();
       } catch (error) {
         if (!(error instanceof RetriableError) || backoff.tries >= triesMax) {
-          this.#logger.error({ keys: [...round.keys()] }, `status lost: ${errorLine(error)}`);
-          for (const key of round.keys()) if (!this.#unwritten.has(key)) this.#unread.delete(key);
+          this.#writeLater(round, error);
           continue;
         }
         this.#unwritten = new Map([...round, ...this.#unwritten]);
@@ -176,6 +181,28 @@ class TopicStatusStore implements StatusStore {
     }
     // In the same turn as the last look at the map: nothing can be put in between and stay there.
     this.#writing = undefined;
+  }
+
+  #writeLater(round: ReadonlyMap<string, Status | null>, error: unknown): void {
+    this.#logger.error(
+      { keys: [...round.keys()] },
+      `cannot write statuses, trying again in ${laterMs} ms: ${errorLine(error)}`,
+    );
+    for (const [key, status] of round) {
+      if (this.#unwritten.has(key)) continue;
+      this.#unread.delete(key);
+      this.#late.set(key, status);
+    }
+    if (this.#isLate) return;
+    this.#isLate = true;
+    this.#scope.spawn(
+      async (signal) => {
+        await this.#clock.sleep(laterMs, signal);
+        this.#isLate = false;
+        if (!signal.aborted) for (const [key, status] of this.#late) this.#send(key, status);
+      },
+      (late) => this.#logger.error(`statuses are no longer written: ${errorLine(late)}`),
+    );
   }
 
   #take(key: Uint8Array | null, value: Uint8Array | null): void {
@@ -188,6 +215,9 @@ class TopicStatusStore implements StatusStore {
       this.#logger.warn({ key: statusKey(owner) }, "status record ignored: it cannot be read");
       return;
     }
+    // Another worker has spoken: what this one could not say then is no longer so.
+    const late = this.#late.get(statusKey(owner));
+    if (late && status && late.workerId !== status.workerId) this.#late.delete(statusKey(owner));
     const statuses = this.#read.get(owner.connector) ?? new Map<number, Status>();
     const before = statuses.get(task);
     if (status === null) statuses.delete(task);

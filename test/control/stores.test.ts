@@ -161,6 +161,38 @@ test("a status that cannot be written for now is written later, in its newest fo
   assert.equal(store.connector(a)?.state, "PAUSED");
 });
 
+const overtaking: { by: string; newer: Partial<TaskStatus>; is: string }[] = [
+  { by: "nothing", newer: {}, is: "FAILED" },
+  { by: "a newer one of its own", newer: { state: "PAUSED" }, is: "PAUSED" },
+  { by: "one of another worker", newer: { state: "RUNNING", workerId: "b:1" }, is: "RUNNING" },
+];
+
+for (const { by, newer, is } of overtaking) {
+  test(`a status that nobody waits for is written when that works again, overtaken by ${by}`, async () => {
+    const topics = new MemoryTopics();
+    const clock = new FakeClock();
+    const store = await openStatuses(topics, clock);
+    topics.failure = new TaskError("embedded.disk_full", "no room");
+    store.putConnector(a, status({ state: "FAILED" as never }));
+    await store.flush();
+    await waitFor(() => clock.sleepsMs.length === 1, { withinMs: 1_000 });
+    topics.failure = undefined;
+    if (newer.workerId !== undefined) {
+      const other = await openStatuses(topics, clock);
+      other.putConnector(a, status(newer));
+      await other.flush();
+      await store.flush();
+      await other.close();
+    } else if (newer.state !== undefined) store.putConnector(a, status(newer));
+    clock.pass(10_000);
+    await waitFor(() => store.connector(a)?.state === is, { withinMs: 1_000, what: is });
+    await store.flush();
+    assert.equal(store.connector(a)?.state, is);
+    assert.equal(topics.records("status").length, 1);
+    await store.close();
+  });
+}
+
 test("task configs are committed only as a whole set", async () => {
   const topics = new MemoryTopics();
   const store = await openConfigStore({
