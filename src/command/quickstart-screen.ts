@@ -39,7 +39,7 @@ export function introduction(places: Places): string[] {
     "Try, in another terminal:",
     `  curl ${places.restUrl}/connectors/${places.source}/status`,
     "  kill -9 PID     of a plugin, as shown below: it comes back and nothing is lost",
-    `  echo "by hand" >> ${places.sourceFile}; sleep 1; tail -n 3 ${places.sinkFile}`,
+    `  echo "by hand" >> ${places.sourceFile}; sleep 1; grep -n "by hand" ${places.sinkFile}`,
     "Ctrl-C drains and ends.",
   ];
 }
