@@ -159,7 +159,7 @@ function unsortedErrorCodes(): string[] {
 function invariants(): string[] {
   const inSource = code.map(text).join("\n");
   const inTests = tests.map(text).join("\n");
-  return [1, 2, 3, 4, 5, 6, 7].flatMap((number) => [
+  const cited = [1, 2, 3, 4, 5, 6, 7].flatMap((number) => [
     ...(new RegExp(`\\bI${number}: `).test(inSource)
       ? []
       : [`I${number} is upheld nowhere: cite it as "// I${number}: …" where it is`]),
@@ -167,6 +167,31 @@ function invariants(): string[] {
       ? []
       : [`I${number} has no test that breaks it: name it in that test's title`]),
   ]);
+  return [...cited, ...mapWithoutCitation()];
+}
+
+/** What the map names for an invariant must name it too; of a folder one file is enough. */
+function mapWithoutCitation(): string[] {
+  const rows = [...text("src/README.md").matchAll(/^\| (I\d) \|[^|]*\|([^|]*)\|([^|]*)\|$/gm)];
+  assert.equal(rows.length, 7, "the table of invariants in src/README.md has a row for each");
+  return rows.flatMap(([, name = "", upheldIn = "", brokenBy = ""]) => [
+    ...linksIn(upheldIn)
+      .filter((place) => !isCitedIn(code, name, place))
+      .map((place) => `src/README.md says that ${place} upholds ${name}: cite it there`),
+    ...linksIn(brokenBy)
+      .filter((place) => !isCitedIn(tests, name, place))
+      .map((place) => `src/README.md says that ${place} breaks ${name}: name it in a test's title`),
+  ]);
+}
+
+function linksIn(cell: string): string[] {
+  return [...cell.matchAll(/\]\(([^)]+)\)/g)].map(([, link = ""]) => normalize(join("src", link)));
+}
+
+function isCitedIn(among: string[], name: string, place: string): boolean {
+  return among
+    .filter((file) => file === place || file.startsWith(`${place}/`))
+    .some((file) => new RegExp(`\\b${name}\\b`).test(text(file)));
 }
 
 function unknownScripts(): string[] {
