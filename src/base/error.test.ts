@@ -13,6 +13,11 @@ for (const c of [
     expect: "cannot start task a-0: connection refused",
   },
   {
+    name: "a message that ends with a colon",
+    error: new Error("failed due to serialization error: ", { cause: refused }),
+    expect: "failed due to serialization error: connection refused",
+  },
+  {
     name: "a cause that the message already names",
     error: new Error("failed: connection refused", { cause: refused }),
     expect: "failed: connection refused",

@@ -84,10 +84,15 @@ export function errorLine(error: unknown): string {
   let at: unknown = error;
   for (let depth = 0; at !== undefined && at !== null && depth < 10; depth += 1) {
     const text = at instanceof Error ? at.message : String(at);
-    if (text !== "" && !parts.some((part) => part.includes(text))) parts.push(text);
+    if (text !== "" && !parts.some((part) => part.includes(text))) parts.push(withoutColon(text));
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(": ");
+}
+
+/** Some of Connect's own texts end with the colon that stands before the cause. */
+function withoutColon(text: string): string {
+  return text.replace(/:\s*$/, "");
 }
 
 /** What to do about it: the first hint among the error and its causes. */
