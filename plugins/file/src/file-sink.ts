@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { config, type SinkRecord, sink } from "@bulkhead/sdk";
+import { ConfigError, config, type SinkRecord, sink } from "@bulkhead/sdk";
 import { javaText, looseText } from "./java-text.ts";
 
 const lineFeed = Buffer.from("\n");
@@ -30,7 +30,7 @@ interface Output {
 
 async function openOutput(path: string | undefined): Promise<Output> {
   if (path === undefined) return standardOutput;
-  const handle = await open(path, "a+");
+  const handle = await openToAppend(path);
   try {
     // A last line that was torn by a crash must not glue to the next one.
     if (await lacksLineEnd(handle)) await handle.appendFile(lineFeed);
@@ -43,6 +43,21 @@ async function openOutput(path: string | undefined): Promise<Output> {
     sync: () => handle.datasync(),
     close: () => handle.close(),
   };
+}
+
+/** Connect's words, so that what people know and search for still finds it. */
+async function openToAppend(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "a+");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `Couldn't find or create file '${path}' for FileStreamSinkTask: ${why}`;
+    throw new ConfigError(message, {
+      cause,
+      hint: "make its folder, or set file to a path that the worker's user may write to",
+      problems: [{ key: "file", message }],
+    });
+  }
 }
 
 /** The host captures it as log lines. */

@@ -302,12 +302,16 @@ test("without a file lines go to standard output", async () => {
   }
 });
 
-test("a file that cannot be opened fails the start with its path", async () => {
+test("a file in a missing folder fails the start with its path and what to do", async () => {
   await withPlugin(async ({ host, path }) => {
     const file = join(path, "not", "there");
     const task = await host.startSink("c", { class: sinkClass, taskConfig: { file } });
     const failure = await task.inbox.next("failure");
-    assert.match(failure.text, /ENOENT.*not\/there/);
+    const start = `Couldn't find or create file '${file}' for FileStreamSinkTask: ENOENT`;
+    assert.ok(failure.text.startsWith(start), failure.text);
+    assert.ok(failure.stack.includes(start), "the status shows the stack");
+    assert.match(failure.hint, /make its folder/);
+    assert.equal(failure.class, FailureClass.CONFIGURATION);
     await stop(task);
   });
 });
