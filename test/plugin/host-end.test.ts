@@ -33,6 +33,7 @@ for (const { name, ending } of [
     const [line] = await once(host.stdout, "data");
     const pid = Number(String(line));
     assert.ok(pid > 0);
+    t.after(() => isAlive(pid) && process.kill(pid, "SIGKILL"));
     if (ending === "be killed") {
       assert.equal(isAlive(pid), true);
       host.kill("SIGKILL");
