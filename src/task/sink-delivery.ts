@@ -35,7 +35,7 @@ export class SinkDelivery implements RebalanceListener {
   readonly #positions = new SinkPositions();
   readonly #interrupt = new AbortController();
   #consumer!: SinkConsumer;
-  #wake!: () => void;
+  #wake: () => void = () => {};
   #outstanding = 0;
   #allAnswered: Deferred<void> | undefined;
   #committing: Promise<void> = Promise.resolve();

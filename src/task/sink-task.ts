@@ -2,14 +2,12 @@
 import { once } from "node:events";
 import { within } from "../base/deadline.ts";
 import type { SinkConsumer } from "../kafka/kafka.ts";
-import type { ProcessLease, SinkStream } from "../plugin/plugin.ts";
-import type { TargetState } from "../state/status.ts";
+import type { PluginProcess, ProcessLease, SinkStream } from "../plugin/plugin.ts";
+import { ProcessTask } from "./process-task.ts";
 import { PutBuilder } from "./put-builder.ts";
 import { SinkDelivery } from "./sink-delivery.ts";
 import { SinkRecords } from "./sink-records.ts";
 import { subscription } from "./subscription.ts";
-import { TargetSwitch } from "./target-switch.ts";
-import type { OnTaskState, Task, TaskMeter, TaskParts, TaskSpec } from "./task.ts";
 import { isLate, taskStart } from "./task-failure.ts";
 
 /** The contract's limit on records in one batch. */
@@ -17,66 +15,20 @@ const batchRecordsMax = 10_000;
 /** A put of about this size costs the host least per record. */
 const putBytesGoal = 1_048_576;
 
-export class SinkTask implements Task {
-  readonly #spec: TaskSpec;
-  readonly #parts: TaskParts;
-  readonly #onState: OnTaskState;
-  readonly #target: TargetSwitch;
-  #pid: number | undefined;
+export class SinkTask extends ProcessTask<SinkStream> {
   #polling: AbortController | undefined;
   #shown: "RUNNING" | "PAUSED" | undefined;
   #stopped = false;
 
-  constructor(spec: TaskSpec, parts: TaskParts, target: TargetState, onState: OnTaskState) {
-    this.#spec = spec;
-    this.#parts = parts;
-    this.#onState = onState;
-    this.#target = new TargetSwitch(target);
+  protected startIn(process: PluginProcess, signal: AbortSignal): Promise<SinkStream> {
+    return process.startSinkTask(taskStart(this.spec), signal);
   }
 
-  get id(): TaskSpec["id"] {
-    return this.#spec.id;
-  }
-
-  get meter(): TaskMeter {
-    return this.#parts.meter;
-  }
-
-  get pid(): number | undefined {
-    return this.#pid;
-  }
-
-  setTarget(target: TargetState): void {
-    this.#target.set(target);
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    if (this.#target.paused) {
-      this.#onState("PAUSED");
-      await this.#target.started(signal);
-    }
-    if (signal.aborted) return;
-    let lease: ProcessLease | undefined;
-    let stream: SinkStream;
-    try {
-      lease = await this.#parts.acquireProcess(signal);
-      this.#pid = lease.process.pid;
-      stream = await lease.process.startSinkTask(taskStart(this.#spec), signal);
-    } catch (error) {
-      await lease?.release();
-      // Being stopped while starting is not an error.
-      if (signal.aborted) return;
-      throw error;
-    }
-    try {
-      await this.#serve(stream, lease, signal);
-    } finally {
-      this.#pid = undefined;
-      await lease.release();
-    }
-  }
-
-  async #serve(stream: SinkStream, lease: ProcessLease, signal: AbortSignal): Promise<void> {
+  protected async serve(
+    stream: SinkStream,
+    lease: ProcessLease,
+    signal: AbortSignal,
+  ): Promise<void> {
     const delivery = this.#delivery(stream);
     let consumer: SinkConsumer | undefined;
     const wake = () => {
@@ -85,7 +37,7 @@ export class SinkTask implements Task {
     };
     const looping = new AbortController();
     const limited = this.#limitStop(signal, looping.signal, delivery, lease);
-    const forget = this.#target.onChange(() => this.#wake());
+    const forget = this.target.onChange(() => this.#wake());
     const pumping = this.#pump(stream, delivery);
     signal.addEventListener("abort", wake, { once: true });
     try {
@@ -107,15 +59,15 @@ export class SinkTask implements Task {
   }
 
   #delivery(stream: SinkStream): SinkDelivery {
-    const { messageBytesMax } = this.#spec.limits;
+    const { messageBytesMax } = this.spec.limits;
     const builder = new PutBuilder({
       recordsMax: batchRecordsMax,
       bytesMax: messageBytesMax,
       arenaBytesGoal: Math.min(putBytesGoal, messageBytesMax / 2),
     });
-    const { keyConverter: key, valueConverter: value, headerConverter: header } = this.#parts;
+    const { keyConverter: key, valueConverter: value, headerConverter: header } = this.parts;
     const records = new SinkRecords({ key, value, header }, stream, builder, messageBytesMax);
-    return new SinkDelivery(this.#spec, this.#parts, stream, records, builder);
+    return new SinkDelivery(this.spec, this.parts, stream, records, builder);
   }
 
   /** Once asked to stop, an open, flush or put that does not end must not hold the task for ever. */
@@ -127,17 +79,17 @@ export class SinkTask implements Task {
   ): Promise<void> {
     const either = AbortSignal.any([signal, ended]);
     if (!either.aborted) await once(either, "abort");
-    if (!ended.aborted) await this.#parts.clock.sleep(this.#spec.limits.stopMsMax, ended);
+    if (!ended.aborted) await this.parts.clock.sleep(this.spec.limits.stopMsMax, ended);
     if (!ended.aborted) await this.#condemn(lease, delivery, "did not finish its last call");
   }
 
   #consumer(delivery: SinkDelivery): SinkConsumer {
-    const { connector, task } = this.#spec.id;
-    return this.#parts.kafka.sinkConsumer({
+    const { connector, task } = this.spec.id;
+    return this.parts.kafka.sinkConsumer({
       clientId: `connector-consumer-${connector}-${task}`,
       // The group that lag tools and access rules expect.
       groupId: `connect-${connector}`,
-      topics: subscription(this.#spec.connectorConfig),
+      topics: subscription(this.spec.connectorConfig),
       autoOffsetReset: "earliest",
       listener: delivery,
     });
@@ -147,7 +99,7 @@ export class SinkTask implements Task {
     while (!signal.aborted && delivery.failure === undefined) {
       // Before the round, so that what happens during it still ends the poll.
       this.#polling = new AbortController();
-      await delivery.beforePoll(this.#target.paused);
+      await delivery.beforePoll(this.target.paused);
       this.#showTarget();
       const fetched = await consumer.poll(delivery.pollMsMax, this.#polling.signal);
       if (fetched.length > 0) await delivery.deliver(fetched);
@@ -155,10 +107,10 @@ export class SinkTask implements Task {
   }
 
   #showTarget(): void {
-    const state = this.#target.paused ? "PAUSED" : "RUNNING";
+    const state = this.target.paused ? "PAUSED" : "RUNNING";
     if (state === this.#shown) return;
     this.#shown = state;
-    this.#onState(state);
+    this.onState(state);
   }
 
   /** Notes what the plugin says of its own accord as it comes; the loop acts on it. */
@@ -186,12 +138,12 @@ export class SinkTask implements Task {
     delivery: SinkDelivery,
     lease: ProcessLease,
   ): Promise<void> {
-    const { stopMsMax } = this.#spec.limits;
+    const { stopMsMax } = this.spec.limits;
     if (consumer !== undefined) await this.#leave(consumer, delivery, lease);
     this.#stopped = true;
     try {
       const failure = await stream.stop(stopMsMax);
-      if (failure) this.#parts.logger.warn({ reason: failure.text }, "the plugin's stop failed");
+      if (failure) this.parts.logger.warn({ reason: failure.text }, "the plugin's stop failed");
     } catch (error) {
       if (isLate(error)) await this.#condemn(lease, delivery, "did not stop");
     }
@@ -206,14 +158,14 @@ export class SinkTask implements Task {
         return "closed" as const;
       },
     );
-    if ((await within(closing, this.#spec.limits.stopMsMax, "late" as const)) === "closed") return;
+    if ((await within(closing, this.spec.limits.stopMsMax, "late" as const)) === "closed") return;
     await this.#condemn(lease, delivery, "did not finish its last put");
     await closing;
   }
 
   async #condemn(lease: ProcessLease, delivery: SinkDelivery, fault: string): Promise<void> {
-    const reason = `task ${this.#spec.id.connector}-${this.#spec.id.task} ${fault}`;
-    this.#parts.logger.warn({ reason }, "the task did not stop in time, ending its process");
+    const reason = `task ${this.spec.id.connector}-${this.spec.id.task} ${fault}`;
+    this.parts.logger.warn({ reason }, "the task did not stop in time, ending its process");
     delivery.pluginGone(reason);
     await lease.condemn(reason);
   }

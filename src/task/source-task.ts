@@ -8,21 +8,14 @@ import { within } from "../base/deadline.ts";
 import { HostError, TaskError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
 import type { Producer, Receipt, StoredAt } from "../kafka/kafka.ts";
-import type { ProcessLease, SourceEvent, SourceStream } from "../plugin/plugin.ts";
-import type { TargetState } from "../state/status.ts";
+import type { PluginProcess, ProcessLease, SourceEvent, SourceStream } from "../plugin/plugin.ts";
 import { InFlight } from "./in-flight.ts";
+import { ProcessTask } from "./process-task.ts";
 import { SourceRecords } from "./source-records.ts";
-import { TargetSwitch } from "./target-switch.ts";
-import type { OnTaskState, Task, TaskMeter, TaskParts, TaskSpec } from "./task.ts";
 import { failureError, isLate, taskStart } from "./task-failure.ts";
 
-export class SourceTask implements Task {
-  readonly #spec: TaskSpec;
-  readonly #parts: TaskParts;
-  readonly #onState: OnTaskState;
-  readonly #target: TargetSwitch;
+export class SourceTask extends ProcessTask<SourceStream> {
   readonly #inFlight = new InFlight();
-  #pid: number | undefined;
   /** The first thing that went wrong after the stream was open; ends the receive loop. */
   #failure: unknown;
   /** Ends the wait for the plugin's next message. */
@@ -30,57 +23,17 @@ export class SourceTask implements Task {
   #tellScheduled = false;
   #committing: Promise<void> = Promise.resolve();
 
-  constructor(spec: TaskSpec, parts: TaskParts, target: TargetState, onState: OnTaskState) {
-    this.#spec = spec;
-    this.#parts = parts;
-    this.#onState = onState;
-    this.#target = new TargetSwitch(target);
+  protected startIn(process: PluginProcess, signal: AbortSignal): Promise<SourceStream> {
+    return process.startSourceTask(taskStart(this.spec), signal);
   }
 
-  get id(): TaskSpec["id"] {
-    return this.#spec.id;
-  }
-
-  get meter(): TaskMeter {
-    return this.#parts.meter;
-  }
-
-  get pid(): number | undefined {
-    return this.#pid;
-  }
-
-  setTarget(target: TargetState): void {
-    this.#target.set(target);
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    if (this.#target.paused) {
-      this.#onState("PAUSED");
-      await this.#target.started(signal);
-    }
-    if (signal.aborted) return;
-    try {
-      await this.#runIn(await this.#parts.acquireProcess(signal), signal);
-    } catch (error) {
-      // Being stopped while starting is not an error.
-      if (!signal.aborted || this.#failure !== undefined) throw error;
-    }
-  }
-
-  async #runIn(lease: ProcessLease, signal: AbortSignal): Promise<void> {
-    try {
-      this.#pid = lease.process.pid;
-      const stream = await lease.process.startSourceTask(taskStart(this.#spec), signal);
-      await this.#serve(stream, lease, signal);
-    } finally {
-      this.#pid = undefined;
-      await lease.release();
-    }
-  }
-
-  async #serve(stream: SourceStream, lease: ProcessLease, signal: AbortSignal): Promise<void> {
-    const { connector, task } = this.#spec.id;
-    const producer = this.#parts.kafka.producer({
+  protected async serve(
+    stream: SourceStream,
+    lease: ProcessLease,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { connector, task } = this.spec.id;
+    const producer = this.parts.kafka.producer({
       clientId: `connector-producer-${connector}-${task}`,
     });
     const scope = new Scope();
@@ -92,8 +45,8 @@ export class SourceTask implements Task {
     };
     try {
       this.#showTarget(stream);
-      scope.defer(this.#target.onChange(() => this.#showTarget(stream)));
-      stream.credit(this.#spec.limits.windowRecords, this.#spec.limits.windowBytes);
+      scope.defer(this.target.onChange(() => this.#showTarget(stream)));
+      stream.credit(this.spec.limits.windowRecords, this.spec.limits.windowBytes);
       scope.spawn(
         (ending) => this.#commitRegularly(stream, ending),
         (error) => this.#fail(error),
@@ -112,17 +65,17 @@ export class SourceTask implements Task {
   }
 
   #showTarget(stream: SourceStream): void {
-    if (this.#target.paused) stream.pause();
+    if (this.target.paused) stream.pause();
     else stream.resume();
-    this.#onState(this.#target.paused ? "PAUSED" : "RUNNING");
+    this.onState(this.target.paused ? "PAUSED" : "RUNNING");
   }
 
   /** Takes the plugin's messages until it has drained, failed or gone. */
   async #receive(stream: SourceStream, producer: Producer, signal: AbortSignal): Promise<void> {
     const records = new SourceRecords({
-      key: this.#parts.keyConverter,
-      value: this.#parts.valueConverter,
-      header: this.#parts.headerConverter,
+      key: this.parts.keyConverter,
+      value: this.parts.valueConverter,
+      header: this.parts.headerConverter,
       canonicalJson: stream.canonicalJson,
     });
     for (;;) {
@@ -210,7 +163,7 @@ export class SourceTask implements Task {
 
   async #commitRegularly(stream: SourceStream, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#parts.clock.sleep(this.#spec.limits.offsetFlushIntervalMs, signal);
+      await this.parts.clock.sleep(this.spec.limits.offsetFlushIntervalMs, signal);
       if (!signal.aborted) await this.#commit(stream, false);
     }
   }
@@ -223,10 +176,10 @@ export class SourceTask implements Task {
 
   async #commitOnce(stream: SourceStream, partial: boolean): Promise<void> {
     const offsets = this.#inFlight.takeCommittable({ partial });
-    const { offsetFlushTimeoutMs } = this.#spec.limits;
+    const { offsetFlushTimeoutMs } = this.spec.limits;
     try {
       if (offsets.length > 0) {
-        const writing = this.#parts.offsets.write(this.#spec.id.connector, offsets);
+        const writing = this.parts.offsets.write(this.spec.id.connector, offsets);
         const late = await within(
           writing.then(() => undefined),
           offsetFlushTimeoutMs,
@@ -241,37 +194,37 @@ export class SourceTask implements Task {
     } catch (error) {
       this.#inFlight.giveBack(offsets);
       this.meter.offsetCommitSkipTotal += 1;
-      this.#parts.logger.error({ err: error }, "cannot commit source offsets, trying again later");
+      this.parts.logger.error({ err: error }, "cannot commit source offsets, trying again later");
     }
   }
 
   /** What was received whole is stored and committed, whatever ended the task; then it stops. */
   async #finish(stream: SourceStream, producer: Producer, lease: ProcessLease): Promise<void> {
-    const { stopMsMax, offsetFlushTimeoutMs } = this.#spec.limits;
-    const startMs = this.#parts.clock.elapsedMs();
+    const { stopMsMax, offsetFlushTimeoutMs } = this.spec.limits;
+    const startMs = this.parts.clock.elapsedMs();
     await producer.close(offsetFlushTimeoutMs).catch((error: unknown) => this.#fail(error));
     this.#tell(stream);
     await this.#commit(stream, true);
     if (this.#failure instanceof HostError && this.#failure.code === "plugin.gone") return;
-    const passedMs = Math.ceil(this.#parts.clock.elapsedMs() - startMs);
+    const passedMs = Math.ceil(this.parts.clock.elapsedMs() - startMs);
     const leftMs = Math.max(1_000, stopMsMax - passedMs);
     try {
       const failure = await stream.stop(leftMs);
       if (failure !== undefined) {
-        this.#parts.logger.warn({ failure: failure.text }, "the plugin's stop failed");
+        this.parts.logger.warn({ failure: failure.text }, "the plugin's stop failed");
       }
     } catch (error) {
       if (!isLate(error)) return;
-      this.#parts.logger.warn({ err: error }, "the task did not stop in time, ending its process");
-      await lease.condemn(`task ${this.#spec.id.connector}-${this.#spec.id.task} did not stop`);
+      this.parts.logger.warn({ err: error }, "the task did not stop in time, ending its process");
+      await lease.condemn(`task ${this.spec.id.connector}-${this.spec.id.task} did not stop`);
     }
   }
 
   /** Draining has a deadline too: a poll that does not look at its cancel signal must not hold us. */
   async #drain(stream: SourceStream, stopped: AbortSignal): Promise<void> {
-    const { stopMsMax } = this.#spec.limits;
+    const { stopMsMax } = this.spec.limits;
     stream.drain();
-    await this.#parts.clock.sleep(stopMsMax, stopped);
+    await this.parts.clock.sleep(stopMsMax, stopped);
     if (stopped.aborted) return;
     throw new TaskError("task.stop_timeout", `the plugin did not drain within ${stopMsMax} ms`);
   }

@@ -1,0 +1,66 @@
+import type { PluginProcess, ProcessLease } from "../plugin/plugin.ts";
+import type { TargetState } from "../state/status.ts";
+import { TargetSwitch } from "./target-switch.ts";
+import type { OnTaskState, Task, TaskMeter, TaskParts, TaskSpec } from "./task.ts";
+
+/** What source and sink tasks have in common: the way into a plugin process and out of it. */
+export abstract class ProcessTask<S> implements Task {
+  protected readonly spec: TaskSpec;
+  protected readonly parts: TaskParts;
+  protected readonly onState: OnTaskState;
+  protected readonly target: TargetSwitch;
+  #pid: number | undefined;
+
+  constructor(spec: TaskSpec, parts: TaskParts, target: TargetState, onState: OnTaskState) {
+    this.spec = spec;
+    this.parts = parts;
+    this.onState = onState;
+    this.target = new TargetSwitch(target);
+  }
+
+  get id(): TaskSpec["id"] {
+    return this.spec.id;
+  }
+
+  get meter(): TaskMeter {
+    return this.parts.meter;
+  }
+
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  setTarget(target: TargetState): void {
+    this.target.set(target);
+  }
+
+  /** A task that begins paused takes no process before it is resumed, as in Connect. */
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.target.paused) {
+      this.onState("PAUSED");
+      await this.target.started(signal);
+    }
+    if (signal.aborted) return;
+    let lease: ProcessLease | undefined;
+    try {
+      lease = await this.parts.acquireProcess(signal);
+      this.#pid = lease.process.pid;
+      const stream = await this.startIn(lease.process, signal).catch((error: unknown) => {
+        // Being stopped while starting is not an error.
+        if (!signal.aborted) throw error;
+      });
+      if (stream !== undefined) await this.serve(stream, lease, signal);
+    } catch (error) {
+      if (lease !== undefined || !signal.aborted) throw error;
+    } finally {
+      this.#pid = undefined;
+      await lease?.release();
+    }
+  }
+
+  /** Resolves when the user's start has returned. */
+  protected abstract startIn(process: PluginProcess, signal: AbortSignal): Promise<S>;
+
+  /** From the open stream to its end; rejects with what failed the task. */
+  protected abstract serve(stream: S, lease: ProcessLease, signal: AbortSignal): Promise<void>;
+}
