@@ -20,6 +20,7 @@ import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
 import { invalidConfig } from "./herder/invalid-config.ts";
 import type { Kafka } from "./kafka/kafka.ts";
 import { openTopicLog } from "./kafka/topic-log.ts";
+import { withProducerConfig } from "./kafka/with-producer-config.ts";
 import { createLogger, type Logger } from "./observe/logger.ts";
 import { discoverPlugins } from "./plugin/discovery.ts";
 import type { PluginCalls, PluginCatalog, PluginClass, PluginProcesses } from "./plugin/plugin.ts";
@@ -245,7 +246,7 @@ class Host {
       createConnector,
       createTask,
       taskParts: taskPartsFor({
-        kafka,
+        kafka: withProducerConfig(kafka, config.producer),
         config,
         offsets: stores.offsets,
         processes,

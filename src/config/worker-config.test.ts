@@ -21,7 +21,6 @@ test("the least worker file gets Connect's defaults and ours", () => {
     taskShutdownGracefulTimeoutMs: 5_000,
     offsetFlushIntervalMs: 60_000,
     offsetFlushTimeoutMs: 5_000,
-    offsetStorageFileFilename: undefined,
     pluginPath: [],
     listeners: [{ protocol: "http", host: "", port: 8083 }],
     advertised: { hostName: undefined, port: undefined, listener: undefined },
@@ -33,6 +32,7 @@ test("the least worker file gets Connect's defaults and ours", () => {
     pluginStartTimeoutMs: 60_000,
     pluginMessageBytesMax: 4_194_304,
     pluginWindowBytes: 16_777_216,
+    producer: {},
     embedded: {
       partitions: 1,
       fsync: "interval",
@@ -95,22 +95,34 @@ test("a wrong setting of a converter is told under its full name", () => {
   });
 });
 
-test("an unknown key is a warning, a setting of Kafka's clients is not", () => {
+test("keys without effect are named: each unknown one, and the known ones together", () => {
   const config = parseWorkerConfig({
     ...least,
     "offset.flush.interval": "1",
     "plugin.paths": "/plugins",
     "producer.linger.ms": "5",
+    "producer.acks": "1",
+    "consumer.max.poll.records": "7",
+    "admin.retries": "2",
     "sasl.mechanism": "PLAIN",
     "key.converter.schemas.enable": "false",
     "group.id": "connect",
+    "offset.storage.file.filename": "/tmp/offsets",
+    "status.storage.topic": "statuses",
+    "connector.client.config.override.policy": "None",
+    "topic.creation.enable": "false",
+    "topic.tracking.enable": "false",
     "admin.listeners": "",
   });
   assert.deepEqual(config.warnings, [
     "the worker config has an unknown key that has no effect: offset.flush.interval",
     "the worker config has an unknown key that has no effect: plugin.paths: did you mean plugin.path?",
+    "known, but without effect in this version: producer.acks, consumer.max.poll.records, " +
+      "admin.retries, sasl.mechanism, group.id, offset.storage.file.filename, status.storage.topic, " +
+      "connector.client.config.override.policy, topic.creation.enable, topic.tracking.enable",
   ]);
   assert.deepEqual(config.keyConverter.config, { "schemas.enable": "false" });
+  assert.deepEqual(config.producer, { "linger.ms": "5", acks: "1" });
 });
 
 const ids: { listeners: string; extra: Record<string, string>; bound?: number; id: string }[] = [

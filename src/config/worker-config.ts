@@ -5,7 +5,12 @@ import { type Advertised, type Listener, parseListener } from "./listener.ts";
 import { nearestKey } from "./nearest-key.ts";
 import { type CheckedValue, checkKeys, invalidValue } from "./parse.ts";
 import { unsupported } from "./refusals.ts";
-import { knownWorkerKeys, workerKeys, workerRefusals } from "./worker-keys.ts";
+import {
+  servedWorkerFamilies,
+  unservedWorkerKeys,
+  workerKeys,
+  workerRefusals,
+} from "./worker-keys.ts";
 
 export type Properties = Readonly<Record<string, string>>;
 
@@ -28,7 +33,6 @@ export interface WorkerConfig {
   readonly taskShutdownGracefulTimeoutMs: number;
   readonly offsetFlushIntervalMs: number;
   readonly offsetFlushTimeoutMs: number;
-  readonly offsetStorageFileFilename: string | undefined;
   readonly pluginPath: readonly string[];
   readonly listeners: readonly Listener[];
   readonly advertised: Advertised;
@@ -40,9 +44,11 @@ export interface WorkerConfig {
   readonly pluginStartTimeoutMs: number;
   readonly pluginMessageBytesMax: number;
   readonly pluginWindowBytes: number;
+  /** The worker's `producer.*`, for the producers of tasks. */
+  readonly producer: Properties;
   readonly embedded: EmbeddedConfig;
   readonly logLevel: string;
-  /** Sentences about keys that nobody knows; for the log at start. */
+  /** Sentences about keys that have no effect; for the log at start. */
   readonly warnings: readonly string[];
   /** As read. */
   readonly properties: Properties;
@@ -99,7 +105,6 @@ function typed(
     taskShutdownGracefulTimeoutMs: number("task.shutdown.graceful.timeout.ms"),
     offsetFlushIntervalMs: number("offset.flush.interval.ms"),
     offsetFlushTimeoutMs: number("offset.flush.timeout.ms"),
-    offsetStorageFileFilename: optional("offset.storage.file.filename"),
     pluginPath: (value("plugin.path") as readonly string[]).filter((path) => path !== ""),
     listeners,
     advertised: {
@@ -115,6 +120,7 @@ function typed(
     pluginStartTimeoutMs: number("plugin.start.timeout.ms"),
     pluginMessageBytesMax: number("plugin.message.bytes.max"),
     pluginWindowBytes: number("plugin.window.bytes"),
+    producer: withoutPrefix(properties, "producer."),
     embedded: {
       partitions: number("embedded.partitions"),
       fsync: text("embedded.fsync") as EmbeddedConfig["fsync"],
@@ -124,7 +130,7 @@ function typed(
       segmentBytes: number("embedded.segment.bytes"),
     },
     logLevel: text("log.level"),
-    warnings: unknownKeys(checked, properties),
+    warnings: warningsOf(checked, properties),
     properties,
   };
 
@@ -206,20 +212,29 @@ function converterProblems(
   });
 }
 
-function unknownKeys(
+function warningsOf(
   checked: ReadonlyMap<string, CheckedValue>,
   properties: Properties,
 ): readonly string[] {
-  return Object.keys(properties)
-    .filter(
-      (key) =>
-        !checked.has(key) &&
-        !workerRefusals.some((each) => each.key === key) &&
-        !knownWorkerKeys.some((pattern) => pattern.test(key)),
-    )
-    .map((key) => {
-      const meant = nearestKey(key, checked.keys());
-      const question = meant === undefined ? "" : `: did you mean ${meant}?`;
-      return `the worker config has an unknown key that has no effect: ${key}${question}`;
-    });
+  const others = Object.keys(properties).filter(
+    (key) =>
+      !checked.has(key) &&
+      !workerRefusals.some((each) => each.key === key) &&
+      !matches(servedWorkerFamilies, key),
+  );
+  const unserved = others.filter((key) => matches(unservedWorkerKeys, key));
+  const unknown = others.filter((key) => !matches(unservedWorkerKeys, key));
+  const warnings = unknown.map((key) => {
+    const meant = nearestKey(key, checked.keys());
+    const question = meant === undefined ? "" : `: did you mean ${meant}?`;
+    return `the worker config has an unknown key that has no effect: ${key}${question}`;
+  });
+  if (unserved.length > 0) {
+    warnings.push(`known, but without effect in this version: ${unserved.join(", ")}`);
+  }
+  return warnings;
+}
+
+function matches(patterns: readonly RegExp[], key: string): boolean {
+  return patterns.some((pattern) => pattern.test(key));
 }

@@ -38,21 +38,6 @@ const connectRows: readonly Row[] = [
   ["rest.advertised.host.name", "STRING", null, "The host others reach this worker by."],
   ["rest.advertised.port", "INT", null, "The port others reach this worker by."],
   ["rest.advertised.listener", "STRING", null, "The protocol others reach this worker by."],
-  [
-    "offset.storage.file.filename",
-    "STRING",
-    null,
-    "Where standalone keeps source offsets when no log does.",
-  ],
-  [
-    "connector.client.config.override.policy",
-    "STRING",
-    "All",
-    "Which client settings a connector may override.",
-  ],
-  ["topic.creation.enable", "BOOLEAN", "true", "Whether sources may say how topics are made."],
-  ["topic.tracking.enable", "BOOLEAN", "true", "Whether the topics of connectors are noted."],
-  ["topic.tracking.allow.reset", "BOOLEAN", "true", "Whether that list may be reset."],
 ];
 
 const kib = 1024;
@@ -83,13 +68,7 @@ const bulkheadRows: readonly Row[] = [
     "How long a new plugin process may take until it connects.",
     atLeast(1),
   ],
-  [
-    "plugin.start.timeout.ms",
-    "LONG",
-    "60000",
-    "How long a connector or task may take to start.",
-    atLeast(1),
-  ],
+  ["plugin.start.timeout.ms", "LONG", "60000", "How long a task may take to start.", atLeast(1)],
   [
     "plugin.message.bytes.max",
     "INT",
@@ -150,16 +129,23 @@ export const workerKeys: readonly ConfigKey[] = [
   ...[...connectRows, ...bulkheadRows].map(keyOf),
 ];
 
-/**
- * Keys and families of keys that a worker file may have and this version has no use for: settings of
- * Kafka clients and of the JVM. They are no reason for a warning.
- */
-export const knownWorkerKeys: readonly RegExp[] = [
-  /^(producer|consumer|admin)\./,
+/** Families of keys that have no row of their own and are used. */
+export const servedWorkerFamilies: readonly RegExp[] = [
   /^(key|value|header)\.converter\./,
+  // The rest of a producer's settings would tell Kafka's brokers something.
+  /^producer\.(batch\.size|buffer\.memory|linger\.ms|max\.request\.size)$/,
+];
+
+/**
+ * Keys and families of keys that a Connect worker file may have and this version does nothing with.
+ * A start names those that are set, in one warning.
+ */
+export const unservedWorkerKeys: readonly RegExp[] = [
+  /^(producer|consumer|admin)\./,
+  /^connector\.client\.config\.override\.policy$/,
+  /^topic\.(creation\.enable|tracking\.enable|tracking\.allow\.reset)$/,
   /^(sasl|ssl|security)\./,
   /^metrics?\./,
-  /^metric\.reporters$/,
   /^client\.(id|dns\.lookup)$/,
   /^plugin\.discovery$/,
   /^(config|offset|status)\.storage\./,

@@ -175,3 +175,31 @@ test("what a plugin prints is in the host's log with its connector's name", asyn
   assert.match(line, /"connector":"printer"/);
   assert.equal(await host.stop(), 0);
 });
+
+test("the worker's producer settings reach its tasks, and what has no effect is named at the start", async (context) => {
+  const directory = await temporaryDirectory(context);
+  const worker = {
+    "producer.max.request.size": "500",
+    "producer.acks": "1",
+    "offset.storage.file.filename": join(directory, "offsets"),
+  };
+  const host = await startHost({ directory, worker });
+  context.after(async () => host.kill());
+  const warning =
+    "known, but without effect in this version: producer.acks, offset.storage.file.filename";
+  assert.ok(
+    host.log.some((line) => line.includes(warning)),
+    host.log.join("\n"),
+  );
+  await createPair(host, directory, "a");
+  await send(directory, "a", "short");
+  await appendFile(join(directory, "a.in"), `${"long ".repeat(200)}\n`);
+  const taskOf = async () =>
+    (await host.request("GET", "/connectors/a-source/status")).body.tasks[0];
+  await waitFor(async () => (await taskOf()).state === "FAILED", {
+    withinMs: 20_000,
+    what: "the record over the limit to fail the task",
+  });
+  assert.match((await taskOf()).trace, /500/);
+  assert.equal(await host.stop(), 0);
+});
