@@ -114,7 +114,7 @@ function checkKey(key: CheckedKey, config: SubmittedConfig, options: ParseOption
 }
 
 /** What is wrong with the value by this rule, or undefined. */
-export function brokenRule(rule: Validator, value: ParsedValue): string | undefined {
+function brokenRule(rule: Validator, value: ParsedValue): string | undefined {
   switch (rule.at) {
     case "range": {
       if (value === null) return "Value must be non-null";

@@ -27,7 +27,7 @@ export class Secret {
 }
 
 /** What Connect prints instead of a password. */
-export const hiddenText = "[hidden]";
+const hiddenText = "[hidden]";
 
 const secretName = /passw|secret|token|credential|api[._-]?key|private[._-]?key|jaas/i;
 

@@ -105,7 +105,7 @@ export async function validateConnector<C extends ConnectorClass>(
 }
 
 /** Connect's 400 text for a config with errors. */
-export function invalidConfigText(infos: ConfigInfos): string {
+function invalidConfigText(infos: ConfigInfos): string {
   const lines = infos.configs.flatMap((each) => each.value?.errors ?? []);
   return [
     `Connector configuration is invalid and contains the following ${infos.error_count} error(s):`,

@@ -11,9 +11,9 @@ export interface Typed {
   readonly value: JsonValue;
 }
 
-export const dateSchema = newSchema("int32", { name: logicalName.date, version: 1 });
-export const timeSchema = newSchema("int32", { name: logicalName.time, version: 1 });
-export const timestampSchema = newSchema("int64", { name: logicalName.timestamp, version: 1 });
+const dateSchema = newSchema("int32", { name: logicalName.date, version: 1 });
+const timeSchema = newSchema("int32", { name: logicalName.time, version: 1 });
+const timestampSchema = newSchema("int64", { name: logicalName.timestamp, version: 1 });
 const int8Schema = newSchema("int8");
 const int16Schema = newSchema("int16");
 const int32Schema = newSchema("int32");

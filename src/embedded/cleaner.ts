@@ -18,7 +18,7 @@ export async function runCleaner(parts: CleanerParts, signal: AbortSignal): Prom
 }
 
 /** One round over all partitions. A partition that cannot be cleaned is named and left as it is. */
-export async function cleanAll(parts: CleanerParts, signal: AbortSignal): Promise<void> {
+async function cleanAll(parts: CleanerParts, signal: AbortSignal): Promise<void> {
   for (const topic of parts.catalog.all) {
     for (const log of topic.partitions) {
       if (signal.aborted) return;

@@ -99,7 +99,7 @@ export class Segment {
 }
 
 /** 20 digits, so that names sort as offsets do. */
-export function segmentName(baseOffset: number): string {
+function segmentName(baseOffset: number): string {
   return `${String(baseOffset).padStart(20, "0")}.log`;
 }
 

@@ -13,7 +13,7 @@ import type { Worker } from "../worker/worker.ts";
 import type { TasksRequest } from "./plan.ts";
 
 /** What a plugin said, as it is stored: with the task's class and what the sink reads. */
-export function completeTaskConfigs(
+function completeTaskConfigs(
   { taskClass, configs }: TaskConfigsAnswer,
   connector: ConfigText,
 ): ConfigText[] {
@@ -30,7 +30,7 @@ export function completeTaskConfigs(
  * Nothing to write: the same set is committed already, and for the same connector config (a change
  * that only the host reads, of a converter say, must restart the tasks too).
  */
-export function isCommitted(entry: ConnectorEntry, configs: readonly ConfigText[]): boolean {
+function isCommitted(entry: ConnectorEntry, configs: readonly ConfigText[]): boolean {
   return (
     !entry.inconsistent &&
     entry.config !== undefined &&

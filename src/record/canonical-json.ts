@@ -213,7 +213,7 @@ function writeStruct(schema: Schema, value: JsonValue, style: PayloadStyle): str
 }
 
 /** A member that the struct's schema lacks: Connect's Struct could not hold it. */
-export function unknownField(schema: Schema, value: JsonObject): Error {
+function unknownField(schema: Schema, value: JsonObject): Error {
   const known = new Set(schema.fields.map((field) => field.name));
   const name = [...value.keys()].find((each) => !known.has(each));
   return invalid(`${name} is not a valid field name`);

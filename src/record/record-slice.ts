@@ -38,7 +38,7 @@ export interface RecordSlice {
 
 export const noBytes = new Uint8Array(0);
 
-export function newByteSlice(): ByteSlice {
+function newByteSlice(): ByteSlice {
   return { bytes: noBytes, start: -1, end: -1, prefix: noBytes, suffix: noBytes };
 }
 
