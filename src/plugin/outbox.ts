@@ -30,6 +30,11 @@ export class Outbox {
     return !this.#full && !this.#closed;
   }
 
+  /** Whether `drained` has something to wait for; never of a closed one. */
+  get isFull(): boolean {
+    return this.#full && !this.#closed;
+  }
+
   /**
    * Sends in order. I5: who sends more than a few messages waits for `hasRoom` or `drained`.
    * @throws TaskError when the message is over what the other side accepts
@@ -49,7 +54,7 @@ export class Outbox {
 
   /** Resolves once there is room, or none will come. */
   drained(): Promise<void> {
-    if (!this.#full || this.#closed) return Promise.resolve();
+    if (!this.isFull) return Promise.resolve();
     this.#drained ??= deferred();
     return this.#drained.promise;
   }

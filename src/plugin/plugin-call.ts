@@ -16,16 +16,16 @@ export interface CallParts {
 
 type AnswerInit = MessageInitShape<typeof AnswerSchema>;
 
-/** Sends exactly one final answer. */
+/** Sends exactly one final answer, in parts where it is long; the next part waits for `reply`. */
 export async function answerCall(
   call: Call,
   parts: CallParts,
-  reply: (answer: AnswerInit) => void,
+  reply: (answer: AnswerInit) => Promise<void>,
 ): Promise<void> {
   const { id } = call;
   const refuse = (code: FailureCode, text: string) => {
     const value = { code, class: FailureClass.FATAL, text };
-    reply({ id, kind: { case: "failure", value } });
+    return reply({ id, kind: { case: "failure", value } });
   };
   const { kind } = call;
   if (kind.case !== "readOffsets") {
@@ -43,9 +43,9 @@ export async function answerCall(
   }
   try {
     const offsets = await parts.calls.readOffsets(call.connector, partitions);
-    for (const answer of inParts(id, offsets, parts.messageBytesMax)) reply(answer);
+    for (const answer of inParts(id, offsets, parts.messageBytesMax)) await reply(answer);
   } catch (error) {
-    refuse(FailureCode.UNAVAILABLE, errorLine(error));
+    await refuse(FailureCode.UNAVAILABLE, errorLine(error));
   }
 }
 

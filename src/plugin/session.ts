@@ -278,9 +278,13 @@ export class Session {
   }
 
   async #answer(call: Call): Promise<void> {
-    await answerCall(call, this.#options, (value) => this.#send({ case: "answer", value }));
-    // I5: a plugin that asks without reading the answers has its calls open until it reads.
-    await this.#outbox.drained();
+    await answerCall(call, this.#options, async (value) => {
+      // I5: an answer is sent only when there is room, so a plugin that asks without reading keeps
+      // its calls open. One that was sent may be read, and the next call made, before the host
+      // learns that there is room again; so sending it ends the call.
+      while (this.#outbox.isFull) await this.#outbox.drained();
+      this.#send({ case: "answer", value });
+    });
     this.#openCalls -= 1;
   }
 

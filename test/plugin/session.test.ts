@@ -1,0 +1,36 @@
+/** What a plugin asks on its session, against a plugin without an SDK. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { noSignal, rawHost } from "../harness/raw-plugin.ts";
+
+for (const chars of [20, 60_000]) {
+  test(`a plugin may always have 64 calls open, with answers of ${chars} characters`, async (t) => {
+    const text = "x".repeat(chars);
+    const { processes, manifest } = await rawHost(t, {
+      calls: {
+        readOffsets: async (_connector, partitions) => partitions.map(() => text),
+        requestTaskReconfiguration: () => {},
+        raiseError: () => {},
+      },
+    });
+    const use = { plugin: manifest("good"), connector: "alpha" };
+    const lease = await processes.acquire(use, noSignal);
+    const { configs } = await lease.process.taskConfigs("alpha", 3_000, []);
+    assert.deepEqual(configs, [{ chars: `${3_000 * chars}` }]);
+  });
+}
+
+test("I5: a 65th open call ends the session", async (t) => {
+  const { processes, manifest, log } = await rawHost(t, {
+    calls: {
+      readOffsets: () => new Promise(() => {}),
+      requestTaskReconfiguration: () => {},
+      raiseError: () => {},
+    },
+  });
+  const use = { plugin: manifest("good"), connector: "alpha" };
+  const lease = await processes.acquire(use, noSignal);
+  await assert.rejects(lease.process.taskConfigs("alpha", 65, []), { code: "plugin.gone" });
+  const { err } = log.find("the plugin broke the contract on its session") ?? {};
+  assert.match(JSON.stringify(err), /more than 64 calls are open/);
+});
