@@ -137,6 +137,7 @@ export interface PluginProcess {
   /** Resolves when the process has ended, for whatever reason; never rejects. */
   readonly exited: Promise<ExitReason>;
   startConnector(connector: string, className: string, config: ConnectorConfig): Promise<void>;
+  /** @throws TaskError `plugin.request_timeout` when it did not stop by the host's deadline. */
   stopConnector(connector: string): Promise<void>;
   /** @throws TaskError with the plugin's stack as trace. */
   taskConfigs(
@@ -212,8 +213,9 @@ export interface SourceStream {
   resume(): void;
   drain(): void;
   /**
-   * Sends Stop and resolves with what Stopped said. Rejects with TaskError when the stream ends
-   * without it or `timeoutMs` pass.
+   * Sends Stop and resolves with what Stopped said. Rejects with TaskError: `plugin.request_timeout`
+   * when `timeoutMs` pass, the one reason to condemn the process; `plugin.gone` when the stream ends
+   * or has ended without Stopped, which leaves the process to its other tasks.
    */
   stop(timeoutMs: number): Promise<Failure | undefined>;
   /** Why the stream ended, once it has: the process's exit in words, or a protocol error. */
@@ -277,6 +279,7 @@ export interface SinkStream {
   nextEvent(): Promise<SinkEvent | undefined>;
   tryEvent(): SinkEvent | undefined;
   errantReceipt(reportId: number, failure: Failure | undefined): void;
+  /** As a source's. */
   stop(timeoutMs: number): Promise<Failure | undefined>;
   readonly ended: Promise<string>;
 }

@@ -3,7 +3,7 @@
 import { create } from "@bufbuild/protobuf";
 import { within } from "../base/deadline.ts";
 import { deferred } from "../base/deferred.ts";
-import { TaskError } from "../base/error.ts";
+import { HostError, TaskError } from "../base/error.ts";
 import { failureError } from "./failure-error.ts";
 import { failureFromProto, validationFromProto } from "./from-proto.ts";
 import type { Expectation, Gateway } from "./gateway.ts";
@@ -191,13 +191,17 @@ export class RemoteProcess implements PluginProcess {
     }
   }
 
-  /** A task that did not start is stopped all the same; one that does not stop takes all with it. */
+  /**
+   * A task that did not start is stopped all the same; one that does not stop by its deadline takes
+   * all with it. A stream that just ended says nothing about its neighbours.
+   */
   async #giveUp(stream: Starting, taskName: string): Promise<void> {
     const over = await within(stream.ended, 0, undefined);
     if (over !== undefined) return;
     try {
       await stream.stop(this.#options.stopMsMax);
-    } catch {
+    } catch (error) {
+      if (!isLate(error)) return;
       await this.#child.kill(`task ${taskName} neither started nor stopped in time`);
     }
   }
@@ -221,4 +225,8 @@ export class RemoteProcess implements PluginProcess {
     const text = exitWords(await this.exited);
     throw new TaskError("plugin.gone", `cannot ${doing}: ${text}`);
   }
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof HostError && error.code === "plugin.request_timeout";
 }

@@ -120,6 +120,17 @@ test("a failing start rejects with the plugin's words, and the task is stopped",
   await lease.process.startConnector("alpha", "raw.Source", {});
 });
 
+test("a start that fails and ends its stream at once leaves its process to the others", async (t) => {
+  const { processes, manifest } = await rawHost(t);
+  const lease = await processes.acquire({ plugin: manifest("good"), connector: "alpha" }, noSignal);
+  const neighbour = await lease.process.startSourceTask(taskStart("source"), noSignal);
+  const start = { ...taskStart("source", { behaviour: "start-fails-ends" }), task: 1 };
+  await assert.rejects(lease.process.startSourceTask(start, noSignal), { message: "no start" });
+  neighbour.credit(1, 1);
+  await records(neighbour);
+  await lease.process.startConnector("alpha", "raw.Source", {});
+});
+
 test("a start that hangs is given up at its deadline, and the process with it", async (t) => {
   const { processes, manifest } = await rawHost(t, { shutdownMsMax: 300 });
   const lease = await processes.acquire({ plugin: manifest("good"), connector: "alpha" }, noSignal);
