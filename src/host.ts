@@ -221,6 +221,7 @@ class Host {
       logger: this.#logger,
       processPer: this.#config.processPer,
       connectMsMax: this.#config.pluginConnectTimeoutMs,
+      shutdownMsMax: this.#config.taskShutdownGracefulTimeoutMs,
       maxMessageBytes: this.#config.pluginMessageBytesMax,
       calls,
     });

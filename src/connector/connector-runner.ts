@@ -1,6 +1,6 @@
 import { within } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
-import { errorLine, TaskError } from "../base/error.ts";
+import { errorLine, HostError, TaskError } from "../base/error.ts";
 import type { ConnectorConfig, ExitReason, ProcessLease } from "../plugin/plugin.ts";
 import type { TargetState } from "../state/status.ts";
 import type {
@@ -137,7 +137,8 @@ class ConnectorRunner implements Connector {
       late,
     );
     this.#lease = undefined;
-    if (error === late) await lease.condemn(late.message);
+    // Either deadline may be the shorter one.
+    if (error === late || isLate(error)) await lease.condemn(late.message);
     else await lease.release();
     return error;
   }
@@ -158,6 +159,10 @@ class ConnectorRunner implements Connector {
       `connector ${what}: ${errorLine(error)}`,
     );
   }
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof HostError && error.code === "plugin.request_timeout";
 }
 
 function goneError({ text, lastStderr }: ExitReason): TaskError {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deferred } from "../../src/base/deferred.ts";
+import { TaskError } from "../../src/base/error.ts";
 import type { Connector } from "../../src/connector/connector.ts";
 import { createConnector } from "../../src/connector/connector-runner.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
@@ -128,6 +129,18 @@ test("a start that hangs can be stopped; a stop that hangs too condemns the proc
   ending.abort();
   await running;
   assert.deepEqual(seen, ["condemn"]);
+});
+
+test("a stop that the plugin side gave up by its own deadline condemns the process too", async () => {
+  const { running, ending, seen, until } = setUp("STARTED", {
+    stopConnector: async () => {
+      throw new TaskError("plugin.request_timeout", "the plugin did not answer StopConnector");
+    },
+  });
+  await until("RUNNING");
+  ending.abort();
+  await running;
+  assert.deepEqual(seen, ["start", "RUNNING", "condemn"]);
 });
 
 test("the end of the process fails it with the reason, without a stop", async () => {
