@@ -16,7 +16,14 @@ export interface QuickstartHost {
 /** Its connectors and their topic, everything that quickstart makes. */
 export const made = { topic: "lines", source: "file-source", sink: "file-sink" } as const;
 
+/** The line that quickstart appends as its nth, and nobody else. */
+export function lineNumber(n: number): string {
+  return `line ${n}\n`;
+}
+
 const rateSamplesMax = 12;
+/** Behind the last line there can only be what came again after a kill, and what was typed. */
+const endBytes = 4 * 1024 * 1024;
 
 /** The part of Connect's status body that is shown. */
 export interface Status {
@@ -63,6 +70,25 @@ export class Observer {
       source: this.#source,
       sink: this.#sink,
     };
+  }
+
+  /**
+   * The last line that quickstart appended is in the sink file, found by its text. What was typed
+   * without a line end may stand before it in the same line.
+   */
+  async hasLastLine(): Promise<boolean> {
+    if (this.appended === 0) return true;
+    const file = await open(this.#sinkFile).catch(() => undefined);
+    if (file === undefined) return false;
+    try {
+      const { size } = await file.stat();
+      const start = Math.max(0, size - endBytes);
+      const end = Buffer.alloc(size - start);
+      const { bytesRead } = await file.read(end, 0, end.length, start);
+      return end.subarray(0, bytesRead).includes(lineNumber(this.appended));
+    } finally {
+      await file.close();
+    }
   }
 
   /** Everything in the topic has been written by the sink and confirmed. */

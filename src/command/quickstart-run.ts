@@ -11,7 +11,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { TaskError } from "../base/error.ts";
 import { createLogger, type Logger } from "../observe/logger.ts";
-import { made, Observer, type QuickstartHost, statuses } from "./quickstart-observer.ts";
+import {
+  lineNumber,
+  made,
+  Observer,
+  type QuickstartHost,
+  statuses,
+} from "./quickstart-observer.ts";
 import { introduction, plainLine, screen, summary, type View } from "./quickstart-screen.ts";
 
 /** Starts a host from the properties of a worker file. */
@@ -35,6 +41,8 @@ const tickMs = 100;
 const refreshMs = 250;
 const plainMs = 1_000;
 const drainMsMax = 20_000;
+/** Well over the time in which a file source looks for more. */
+const quietMs = 500;
 
 /** Resolves when it has drained and the folder is gone. */
 export async function runQuickstart(options: QuickstartOptions): Promise<void> {
@@ -85,8 +93,13 @@ async function inFolder(
     await host.stop();
     const view = await observer.observe();
     shown.show(view);
-    if (!drained) output.write(`after ${drainMsMax / 1_000} s not every line had arrived\n`);
     output.write(`${summary({ ...view, connectors })}\n`);
+    if (!drained) {
+      throw new TaskError(
+        "command.quickstart_failed",
+        `after ${drainMsMax / 1_000} s not every line had arrived in the sink file`,
+      );
+    }
   } finally {
     await host.stop();
   }
@@ -152,7 +165,7 @@ async function create(host: QuickstartHost, name: string, config: object): Promi
 async function appendLines(file: string, signal: AbortSignal, counts: Observer): Promise<void> {
   while (!signal.aborted) {
     let lines = "";
-    for (let n = 1; n <= linesPerTick; n += 1) lines += `line ${counts.appended + n}\n`;
+    for (let n = 1; n <= linesPerTick; n += 1) lines += lineNumber(counts.appended + n);
     await appendFile(file, lines);
     counts.appended += linesPerTick;
     await sleep(tickMs, undefined, { signal }).catch(() => undefined);
@@ -194,14 +207,18 @@ async function showUntil(signal: AbortSignal, observer: Observer, shown: Display
   }
 }
 
-/** Waits until every line is in the topic and the sink has confirmed it. False when it takes too long. */
+/**
+ * Waits until everything has gone all the way. Counts would not tell: lines added by hand and records
+ * that came again after a kill count too. False when it takes too long.
+ */
 async function drain(host: QuickstartHost, observer: Observer, shown: Display): Promise<boolean> {
   const until = performance.now() + drainMsMax;
+  const quiet = new Quiet();
   let stopped = false;
   while (performance.now() < until) {
     const view = await observer.observe();
     shown.refresh(view);
-    if (!stopped && view.inTopic >= view.appended) {
+    if (!stopped && quiet.heed(view) && (await observer.hasLastLine())) {
       await fetch(`${host.restUrl}/connectors/${made.source}/stop`, { method: "PUT" });
       stopped = true;
     }
@@ -209,4 +226,18 @@ async function drain(host: QuickstartHost, observer: Observer, shown: Display): 
     await sleep(shown.everyMs / 4);
   }
   return false;
+}
+
+/** Tells when nothing has moved for a while though both connectors run. */
+class Quiet {
+  #seen = "";
+  #sinceMs = 0;
+
+  heed({ inTopic, inSink, source, sink }: View): boolean {
+    const isRunning = source.state === "RUNNING" && sink.state === "RUNNING";
+    const seen = isRunning ? [inTopic, inSink, source.pid, sink.pid].join(" ") : "";
+    if (seen === "" || seen !== this.#seen) this.#sinceMs = performance.now();
+    this.#seen = seen;
+    return performance.now() - this.#sinceMs >= quietMs;
+  }
 }
