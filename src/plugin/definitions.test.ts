@@ -36,6 +36,15 @@ for (const { name, define, expect } of [
   });
 }
 
+for (const text of ["file.txt", "", "{'a':1}", "[".repeat(101) + "]".repeat(101)]) {
+  test(`the partition ${text.slice(0, 20)} is refused: its offsets could not be committed`, () => {
+    assert.throws(() => new IncomingDefinitions().define("partitions", 1, text), {
+      code: "plugin.protocol_error",
+      message: `partition 1 is not JSON: ${text.slice(0, 200)}`,
+    });
+  });
+}
+
 test("I5: live definitions have a bound together", () => {
   const incoming = new IncomingDefinitions();
   const schema = "x".repeat(1_024 * 1_024);

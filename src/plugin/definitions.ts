@@ -1,4 +1,5 @@
 /** What the ids of one stream and direction stand for, on either end. */
+import { isJson } from "../base/json-text.ts";
 import { type Definitions, type Form, nullForm } from "../record/columns.ts";
 import { limits } from "./limits.ts";
 import { protocolError } from "./protocol-error.ts";
@@ -51,6 +52,10 @@ export class IncomingDefinitions {
     this.#bytes += bytes;
     if (this.#bytes > limits.definitionBytesMax) {
       throw protocolError(`definitions have more than ${limits.definitionBytesMax} bytes together`);
+    }
+    // Once here, so that nobody has to look when an offset of it is committed.
+    if (kind === "partitions" && !isJson(text)) {
+      throw protocolError(`partition ${id} is not JSON: ${text.slice(0, 200)}`);
     }
     // Ids far apart would make a sparse array slow; a gap is filled so that it stays dense.
     while (known.length < id) known.push(undefined);

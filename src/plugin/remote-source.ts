@@ -1,5 +1,6 @@
 /** The host's end of a source task's stream. Its rules are in proto/README.md ("Source"). */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { isJson } from "../base/json-text.ts";
 import { type Columns, sizeOf } from "../record/columns.ts";
 import { checkSourceColumns } from "./columns-check.ts";
 import { decodeRecords, isRecords, type WireRecords } from "./columns-decode.ts";
@@ -202,6 +203,10 @@ export class RemoteSource implements SourceStream {
     }
     if (Buffer.byteLength(offset ?? "") > limits.offsetBytesMax) {
       throw protocolError(`a Checkpoint's offset is over ${limits.offsetBytesMax} bytes`);
+    }
+    for (const text of [partition, offset ?? "null"]) {
+      if (isJson(text)) continue;
+      throw protocolError(`a Checkpoint has a text that is not JSON: ${text.slice(0, 200)}`);
     }
     if (this.#stream.listening) this.#stream.push({ at: "checkpoint", partition, offset });
   }

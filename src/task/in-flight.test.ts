@@ -111,6 +111,32 @@ test("the offsets of a failed commit come back unless newer ones are there", () 
   assert.deepEqual(committable(inFlight), { a: "2", b: "1" });
 });
 
+for (const { name, offset } of [
+  { name: "no JSON", offset: "position 5" },
+  { name: "nothing", offset: "" },
+  { name: "no UTF-8", offset: '"\xff"' },
+]) {
+  test(`an offset that is ${name} fails the task instead of every commit after it`, () => {
+    const inFlight = new InFlight();
+    inFlight.add(batchOf(1, ["a:1"], []), true);
+    inFlight.stored(1, [0], 0, 1);
+    const bad = batchOf(2, ["a:2", `a:${offset}`], ["a"]);
+    bad.columns.offsetArena = Buffer.from(`2${offset}`, "latin1");
+    assert.throws(() => inFlight.add(bad, true), {
+      code: "plugin.protocol_error",
+      message: /an offset of source partition a that is not JSON/,
+    });
+    assert.deepEqual(committable(inFlight), { a: "1" });
+  });
+}
+
+test("I1: of an unfinished batch an offset that is no JSON is not committed", () => {
+  const inFlight = new InFlight();
+  inFlight.add(batchOf(1, ["a:1", "a:x", "a:3"], []), true);
+  inFlight.stored(1, [0, 1], 0, 2);
+  assert.deepEqual(committable(inFlight, true), { a: "1" });
+});
+
 test("I7: a record cannot have two outcomes", () => {
   const inFlight = new InFlight();
   inFlight.add(batchOf(1, ["a:1", "a:2"], []), true);

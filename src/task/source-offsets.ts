@@ -1,4 +1,5 @@
 import { TaskError } from "../base/error.ts";
+import { isJson } from "../base/json-text.ts";
 import type { Columns, Definitions } from "../record/columns.ts";
 
 /** The offsets of one source partition in (a part of) a batch, as texts; null = no offset. */
@@ -9,10 +10,12 @@ export interface SourceOffsetEntry {
 }
 
 const utf8 = new TextDecoder();
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * The first and last offset of each source partition among the records `from` to `to` (without it).
  * Only those texts are decoded, however many records there are.
+ * @throws TaskError when a last one is no JSON text: it can never be committed
  */
 export function sourceOffsetsOf(
   columns: Columns,
@@ -35,16 +38,27 @@ export function sourceOffsetsOf(
       else entry.last = index;
     }
   }
-  return [...found].map(([id, { first, last }]) => ({
-    partition: partitionText(definitions, id),
-    first: textAt(columns, places, first),
-    last: textAt(columns, places, last),
-  }));
+  return [...found].map(([id, { first, last }]) => {
+    const partition = partitionText(definitions, id);
+    if (!isCommittable(columns, places, last)) {
+      const text = textAt(columns, places, last)?.slice(0, 200);
+      throw new TaskError(
+        "plugin.protocol_error",
+        `the plugin sent an offset of source partition ${partition} that is not JSON: ${text}`,
+      );
+    }
+    return {
+      partition,
+      first: textAt(columns, places, first),
+      last: textAt(columns, places, last),
+    };
+  });
 }
 
 /**
  * The last offset of each source partition among the first `length` records that no later record of
- * the batch shares. Decodes every text: for a task that ends, not for the hot path.
+ * the batch shares. Decodes every text: for a task that ends, not for the hot path. One that is no
+ * JSON text is left out; its records come again.
  */
 export function sourceOffsetsBefore(
   columns: Columns,
@@ -59,7 +73,14 @@ export function sourceOffsetsBefore(
     const id = sourcePartitions[sourcePartitions.length === 1 ? 0 : index] as number;
     if (found.has(id)) continue;
     const text = textAt(columns, places, index);
-    if (index < length && following.has(id) && following.get(id) !== text) found.set(id, text);
+    if (
+      index < length &&
+      following.has(id) &&
+      following.get(id) !== text &&
+      isCommittable(columns, places, index)
+    ) {
+      found.set(id, text);
+    }
     following.set(id, text);
   }
   return [...found].map(([id, offset]) => ({ partition: partitionText(definitions, id), offset }));
@@ -92,6 +113,18 @@ function textPlaces(columns: Columns): Int32Array {
     }
   }
   return places;
+}
+
+/** Whether the offset topic can take it and everyone can read it again. */
+function isCommittable(columns: Columns, places: Int32Array, index: number): boolean {
+  const start = places[index * 2] as number;
+  if (start < 0) return true;
+  const bytes = columns.offsetArena.subarray(start, places[index * 2 + 1] as number);
+  try {
+    return isJson(strictUtf8.decode(bytes));
+  } catch {
+    return false;
+  }
 }
 
 function textAt(columns: Columns, places: Int32Array, index: number): string | null {

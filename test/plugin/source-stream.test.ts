@@ -77,6 +77,7 @@ test("a checkpoint and a failure keep their place as events", async (t) => {
 for (const { behaviour, expect } of [
   { behaviour: "greedy", expect: /without credit/ },
   { behaviour: "wrong-sizes", expect: /the sizes add up to 18, the arena has 17/ },
+  { behaviour: "checkpoint-no-json", expect: /a Checkpoint has a text that is not JSON: a$/ },
   { behaviour: "undefined-form", expect: /column value_forms has the id 5, which is not defined/ },
 ]) {
   test(`I5: a task that is ${behaviour} breaks the contract; its neighbour and the session go on`, async (t) => {
