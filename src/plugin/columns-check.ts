@@ -1,5 +1,6 @@
 /** What a source's batch must be before anyone walks it. All that follows may then trust the columns. */
 import { type Columns, type Definitions, sizeOf } from "../record/columns.ts";
+import { sumOfHeaders } from "./columns-decode.ts";
 import { limits } from "./limits.ts";
 import { protocolError } from "./protocol-error.ts";
 
@@ -30,8 +31,11 @@ export function checkSourceColumns(columns: Columns, rules: ColumnsRules): void 
 
 function checkShape(columns: Columns): void {
   const n = columns.count;
-  let h = 0;
-  for (let i = 0; i < columns.headerCounts.length; i += 1) h += columns.headerCounts[i] as number;
+  // Both bounds hold for what columns-decode.ts has read; the generated decoder knows neither.
+  if (n > limits.batchRecordsMax) {
+    throw protocolError(`a batch has ${n} records; at most ${limits.batchRecordsMax} are allowed`);
+  }
+  const h = sumOfHeaders(columns.headerCounts);
   zeroOrAll("key_sizes", columns.keySizes.length, n);
   zeroOrAll("value_sizes", columns.valueSizes.length, n);
   zeroOneOrAll("key_forms", columns.keyForms.length, n);

@@ -140,7 +140,8 @@ export function decodeColumns(reader: WireReader, side: Side): Columns | "irregu
   return columns;
 }
 
-function sumOfHeaders(counts: Uint32Array): number {
+/** @throws TaskError `plugin.protocol_error` when a record has too many. */
+export function sumOfHeaders(counts: Uint32Array): number {
   let sum = 0;
   for (let i = 0; i < counts.length; i += 1) {
     const count = counts[i] as number;

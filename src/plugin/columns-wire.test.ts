@@ -7,7 +7,7 @@ import { checkSourceColumns } from "./columns-check.ts";
 import { decodeRecords, isRecords, type WireRecords } from "./columns-decode.ts";
 import { encodePut } from "./columns-encode.ts";
 import { columnsFromProto } from "./from-proto.ts";
-import type { ColumnsSchema } from "./gen/bulkhead/plugin/v1/record_pb.ts";
+import { ColumnsSchema } from "./gen/bulkhead/plugin/v1/record_pb.ts";
 import { HostSinkMessageSchema } from "./gen/bulkhead/plugin/v1/sink_pb.ts";
 import { type RecordsSchema, SourceTaskMessageSchema } from "./gen/bulkhead/plugin/v1/source_pb.ts";
 
@@ -329,6 +329,28 @@ test("a column in two pieces is left to the generated decoder, unknown fields ar
   assert.equal(decoded(withMore([0xca, 0x01, 2, 9, 9])).columns.count, 2);
   assert.equal(decodeRecords(withMore([7 << 3, 1])), "irregular");
 });
+
+for (const { name, columns, expect } of [
+  {
+    name: "10,001 records",
+    columns: { ...good, count: 10_001 },
+    expect: /a batch has 10001 records; at most 10000 are allowed/,
+  },
+  {
+    name: "1,001 headers",
+    columns: { ...good, headerCounts: [0, 1_001] },
+    expect: /record 1 has 1001 headers; at most 1000 are allowed/,
+  },
+]) {
+  test(`I5: ${name} are refused of a message in unusual pieces too`, () => {
+    const read = columnsFromProto(create(ColumnsSchema, columns));
+    const rules = { offsetMode: "per-record" as const, definitions, messageBytesMax: 100_000 };
+    assert.throws(() => checkSourceColumns(read, rules), {
+      code: "plugin.protocol_error",
+      message: expect,
+    });
+  });
+}
 
 test("an empty batch that ends a poll is fine", () => {
   const { columns, pollEnd } = decoded(
