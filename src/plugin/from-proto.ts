@@ -122,9 +122,14 @@ export function formFromProto(form: pbRecord.FormDef): Form {
   return { encoding, schema: form.schema ?? null };
 }
 
-export function sinkOffsetFromProto(offset: pbSink.PartitionOffset): SinkOffset {
+/** @throws TaskError `plugin.protocol_error` without an offset: only Open may leave one out. */
+export function sinkOffsetFromProto(what: string, offset: pbSink.PartitionOffset): SinkOffset {
   const { topic, partition } = offset;
-  return { topic, partition, offset: Number(offset.offset ?? -1n) };
+  if (offset.offset === undefined || offset.offset < 0n) {
+    const found = offset.offset === undefined ? "no offset" : `the offset ${offset.offset}`;
+    throw protocolError(`a ${what} has ${found} for ${topic}-${partition}`);
+  }
+  return { topic, partition, offset: Number(offset.offset) };
 }
 
 export function sinkPartitionFromProto(partition: pbSink.TopicPartition): SinkPartition {

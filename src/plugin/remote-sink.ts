@@ -255,7 +255,7 @@ export class RemoteSink implements SinkStream {
           this.#stream.push({ at: "request-commit" });
         return;
       case "rewind": {
-        const offsets = kind.value.offsets.map(sinkOffsetFromProto);
+        const offsets = kind.value.offsets.map((one) => sinkOffsetFromProto("Rewind", one));
         this.#stream.push({ at: "rewind", offsets, epoch: Number(kind.value.epoch) });
         return;
       }
@@ -295,7 +295,7 @@ export class RemoteSink implements SinkStream {
       throw protocolError(`a result of flush ${message.flushSeq} came where none was due`);
     }
     const epoch = Number(message.epoch);
-    const safe = message.safe.map(sinkOffsetFromProto);
+    const safe = message.safe.map((one) => sinkOffsetFromProto("FlushResult", one));
     // I2: what was not named in the flush may hold records that the plugin has not confirmed.
     for (const offset of safe) checkNamed(offset, flush.offsets);
     this.#flushes.shift();
@@ -318,7 +318,8 @@ export class RemoteSink implements SinkStream {
     if (full) throw protocolError("too many errant reports are unanswered");
     this.#errants.set(id, bytes);
     this.#errantBytes += bytes;
-    const original = record.case === "original" ? sinkOffsetFromProto(record.value) : null;
+    const original =
+      record.case === "original" ? sinkOffsetFromProto("ErrantReport", record.value) : null;
     const event = { reportId: id, original, stage: stageFromProto(stage), failure: reason };
     this.#stream.push({ at: "errant", ...event });
   }

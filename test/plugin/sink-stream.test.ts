@@ -102,12 +102,25 @@ test("runs that do not add up end the task, and whoever waits for an answer", as
   assert.match(await stream.ended, /runs add up to 2 instead of 1 records/);
 });
 
-test("I2: a flush result beyond what the flush named ends the task instead of being committed", async (t) => {
-  const { stream } = await sink(t, "overclaims");
-  await assert.rejects(stream.flush([{ topic: "t", partition: 0, offset: 3 }]), {
-    message: /offset 4 of t-0, beyond 3/,
+for (const { name, behaviour, expect } of [
+  {
+    name: "beyond what the flush named",
+    behaviour: "overclaims",
+    expect: /offset 4 of t-0, beyond 3/,
+  },
+  {
+    name: "without an offset",
+    behaviour: "names-no-offset",
+    expect: /a FlushResult has no offset for t-0/,
+  },
+]) {
+  test(`I2: a flush result ${name} ends the task instead of being committed`, async (t) => {
+    const { stream } = await sink(t, behaviour);
+    await assert.rejects(stream.flush([{ topic: "t", partition: 0, offset: 3 }]), {
+      message: expect,
+    });
   });
-});
+}
 
 test("a killed process rejects what was asked of its sink", async (t) => {
   const { stream, lease } = await sink(t, "hangs");
