@@ -6,10 +6,13 @@ import { RetriableError } from "./plugin-error.ts";
 import type { SourceItem } from "./source.ts";
 import type { SourceSender } from "./source-sender.ts";
 import type { TaskMeter } from "./task-meter.ts";
+import type { UserCallbacks } from "./user-callbacks.ts";
 
 export interface PollOptions {
   read: () => AsyncIterable<SourceItem | readonly SourceItem[]>;
   sender: SourceSender;
+  /** Slow ones hold the next poll back. */
+  callbacks: UserCallbacks;
   meter: TaskMeter;
   log: Log;
   signal: AbortSignal;
@@ -46,13 +49,15 @@ export async function pollSource(options: PollOptions): Promise<void> {
 }
 
 /** One life of the generator. */
-async function readThrough({ read, sender, meter, signal }: PollOptions): Promise<void> {
+async function readThrough(options: PollOptions): Promise<void> {
+  const { read, sender, callbacks, meter, signal } = options;
   const iterator = read()[Symbol.asyncIterator]();
   let over = false;
   try {
     for (;;) {
       const turn = sender.turn();
       if (turn !== undefined) await turn;
+      if (callbacks.room !== undefined) await waitForRoom(options);
       if (signal.aborted) return;
       meter.now(TaskActivity.POLLING);
       sender.waiting(true);
@@ -76,4 +81,11 @@ async function readThrough({ read, sender, meter, signal }: PollOptions): Promis
     sender.waiting(false);
     if (!over) await iterator.return?.();
   }
+}
+
+/** What was polled before does not wait with the next poll. */
+async function waitForRoom({ sender, callbacks, meter }: PollOptions): Promise<void> {
+  await sender.flush(true);
+  meter.now(TaskActivity.IDLE);
+  await callbacks.room;
 }

@@ -21,6 +21,7 @@ import { SourceSender } from "./source-sender.ts";
 import type { RunningTask, TaskHost } from "./task-host.ts";
 import { TaskMeter } from "./task-meter.ts";
 import type { TaskStream } from "./task-stream.ts";
+import { UserCallbacks } from "./user-callbacks.ts";
 
 type Context = SourceContext<ConfigKeys, unknown>;
 type MessageKind = NonNullable<MessageInitShape<typeof SourceTaskMessageSchema>["kind"]>;
@@ -38,9 +39,9 @@ export class SourceTask implements RunningTask {
   readonly #offsets: SourceOffsets;
   readonly #sender: SourceSender;
   readonly #stopAsked = deferred();
+  readonly #callbacks = new UserCallbacks();
   readonly #unacked: { seq: number; records: readonly SourceRecord[] }[] = [];
   #context: Context | undefined;
-  #callbacks: Promise<void> = Promise.resolve();
   #abandoned = false;
 
   constructor(host: TaskHost, definition: SourceDefinition<ConfigKeys, unknown>) {
@@ -91,6 +92,7 @@ export class SourceTask implements RunningTask {
         await pollSource({
           read: () => this.#definition.read(context),
           sender: this.#sender,
+          callbacks: this.#callbacks,
           meter: this.#meter,
           log: this.#host.log,
           signal: this.#cancel.signal,
@@ -135,7 +137,7 @@ export class SourceTask implements RunningTask {
   /** The last acked and committed reach the user before its `stop`, which is the last user call. */
   async #stop(): Promise<void> {
     this.#meter.now(TaskActivity.STOPPING);
-    await this.#callbacks;
+    await this.#callbacks.settled();
     let failure: ReturnType<typeof toFailure> | undefined;
     try {
       if (!this.#abandoned && this.#context) await this.#definition.stop?.(this.#context);
@@ -181,6 +183,7 @@ export class SourceTask implements RunningTask {
   /** No poll, no record from here on. */
   #end(reason: string): void {
     this.#sender.close();
+    this.#callbacks.close();
     if (!this.#cancel.signal.aborted) this.#cancel.abort(abortReason(reason));
   }
 
@@ -207,7 +210,7 @@ export class SourceTask implements RunningTask {
 
   /** As in Connect, an exception of these is logged and no more. */
   #callback(name: string, call: (context: Context) => void | Promise<void> | undefined): void {
-    this.#callbacks = this.#callbacks.then(async () => {
+    this.#callbacks.run(async () => {
       if (this.#abandoned || this.#context === undefined) return;
       try {
         await call(this.#context);

@@ -411,6 +411,84 @@ test("acked and committed come in order, and before stop, which runs last", asyn
   });
 });
 
+function commit(task: SourceEnd, times: number): void {
+  for (let n = 0; n < times; n += 1) task.send({ case: "committed", value: { offsets: [] } });
+}
+
+/** Until so many heartbeats have told of this activity. */
+async function heartbeats(host: HostEnd, count: number, activity: TaskActivity): Promise<void> {
+  for (let seen = 0, all = 0; seen < count; all += 1) {
+    assert.ok(all < 100, `${seen} of 100 heartbeats tell of ${TaskActivity[activity]}`);
+    const { tasks } = await host.session.inbox.next("heartbeat");
+    if (tasks[0]?.activity === activity) seen += 1;
+  }
+}
+
+test("no poll begins while too many slow callbacks wait; what was polled before is sent", async () => {
+  const callbacks = gateOf();
+  const steps = [gateOf(), gateOf(), gateOf()];
+  let polls = 0;
+  const made = source({
+    class: "T",
+    async *read() {
+      for (const step of steps) {
+        polls += 1;
+        await step.promise;
+        yield line(polls);
+      }
+    },
+    committed: () => callbacks.promise,
+  });
+  await withSource(made, async ({ host, task }) => {
+    const reader = new RowReader(task);
+    await task.inbox.next("started");
+    // What comes with the credit tells that everything sent before the credit was read.
+    commit(task, 16);
+    grant(task, 1);
+    steps[0]!.resolve();
+    await reader.until(1);
+    assert.equal(polls, 2);
+    commit(task, 1);
+    grant(task, 1_000);
+    await heartbeats(host, 2, TaskActivity.POLLING);
+    steps[1]!.resolve();
+    await reader.until(2);
+    await heartbeats(host, 2, TaskActivity.IDLE);
+    assert.equal(polls, 2);
+    callbacks.resolve();
+    steps[2]!.resolve();
+    await reader.until(3);
+    await stop(task);
+  });
+});
+
+test("a poll that waits for slow callbacks does not keep the task from stopping", async () => {
+  const callbacks = gateOf();
+  const calls: string[] = [];
+  const made = source({
+    class: "T",
+    async *read() {
+      try {
+        for (let n = 1; ; n += 1) yield line(n);
+      } finally {
+        calls.push("read ended");
+        callbacks.resolve();
+      }
+    },
+    committed: () => callbacks.promise,
+    stop: () => {
+      calls.push("stop");
+    },
+  });
+  await withSource(made, async ({ task }) => {
+    await task.inbox.next("started");
+    commit(task, 17);
+    grant(task, 1_000_000);
+    await stop(task);
+    assert.deepEqual(calls, ["read ended", "stop"]);
+  });
+});
+
 test("a checkpoint keeps its place behind the records before it", async () => {
   const made = source({
     class: "T",
