@@ -117,7 +117,7 @@ test("keys without effect are named: each unknown one, and the known ones togeth
   assert.deepEqual(config.warnings, [
     "the worker config has an unknown key that has no effect: offset.flush.interval",
     "the worker config has an unknown key that has no effect: plugin.paths: did you mean plugin.path?",
-    "known, but without effect in this version: producer.acks, consumer.max.poll.records, " +
+    "known, but without effect in this version: consumer.max.poll.records, " +
       "admin.retries, sasl.mechanism, group.id, offset.storage.file.filename, status.storage.topic, " +
       "connector.client.config.override.policy, topic.creation.enable, topic.tracking.enable",
   ]);

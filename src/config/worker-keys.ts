@@ -132,8 +132,8 @@ export const workerKeys: readonly ConfigKey[] = [
 /** Families of keys that have no row of their own and are used. */
 export const servedWorkerFamilies: readonly RegExp[] = [
   /^(key|value|header)\.converter\./,
-  // The rest of a producer's settings would tell Kafka's brokers something.
-  /^producer\.(batch\.size|buffer\.memory|linger\.ms|max\.request\.size)$/,
+  // Handed to the log, which takes of them what it has a use for.
+  /^producer\./,
 ];
 
 /**
@@ -141,7 +141,7 @@ export const servedWorkerFamilies: readonly RegExp[] = [
  * A start names those that are set, in one warning.
  */
 export const unservedWorkerKeys: readonly RegExp[] = [
-  /^(producer|consumer|admin)\./,
+  /^(consumer|admin)\./,
   /^connector\.client\.config\.override\.policy$/,
   /^topic\.(creation\.enable|tracking\.enable|tracking\.allow\.reset)$/,
   /^(sasl|ssl|security)\./,

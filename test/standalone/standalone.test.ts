@@ -180,13 +180,13 @@ test("the worker's producer settings reach its tasks, and what has no effect is 
   const directory = await temporaryDirectory(context);
   const worker = {
     "producer.max.request.size": "500",
-    "producer.acks": "1",
+    "consumer.max.poll.records": "7",
     "offset.storage.file.filename": join(directory, "offsets"),
   };
   const host = await startHost({ directory, worker });
   context.after(async () => host.kill());
   const warning =
-    "known, but without effect in this version: producer.acks, offset.storage.file.filename";
+    "known, but without effect in this version: consumer.max.poll.records, offset.storage.file.filename";
   assert.ok(
     host.log.some((line) => line.includes(warning)),
     host.log.join("\n"),
