@@ -186,15 +186,8 @@ export class RemoteSource implements SourceStream {
     const sizeBytes = sizeOf(columns);
     this.#credit.receive(costInRecords(columns), sizeBytes);
     if (!this.#stream.listening) return;
-    this.#stream.push({
-      at: "records",
-      batchSeq,
-      columns,
-      definitions,
-      offsetMode,
-      pollEnd,
-      sizeBytes,
-    });
+    const batch = { batchSeq, columns, definitions, offsetMode, pollEnd, sizeBytes };
+    this.#stream.push({ at: "records", ...batch }, "credit");
   }
 
   #takeCheckpoint(partition: string, offset: string | null): void {
@@ -208,7 +201,13 @@ export class RemoteSource implements SourceStream {
       if (isJson(text)) continue;
       throw protocolError(`a Checkpoint has a text that is not JSON: ${text.slice(0, 200)}`);
     }
-    if (this.#stream.listening) this.#stream.push({ at: "checkpoint", partition, offset });
+    if (!this.#stream.listening) return;
+    const event = { at: "checkpoint" as const, partition, offset };
+    const { newest } = this.#stream;
+    // I5: nothing lies between them, so the earlier one has nothing more to say.
+    if (newest?.at === "checkpoint" && newest.partition === partition) {
+      this.#stream.replaceNewest(event);
+    } else this.#stream.push(event);
   }
 }
 

@@ -38,8 +38,9 @@ type State =
   | { at: "stopped" }
   | { at: "ended"; reason: string };
 
-/** Events that wait to be taken; what costs credit is bounded by credit, the rest by this. */
+/** Events that wait to be taken; what costs credit is bounded by credit, the rest by these. */
 const eventsMax = 70_000;
+const eventBytesMax = 32 * 1_024 * 1_024;
 
 export class TaskStream<E extends object> {
   readonly outbox: Outbox;
@@ -47,7 +48,12 @@ export class TaskStream<E extends object> {
   readonly #started = deferred<Failure | undefined>();
   readonly #ended = deferred<string>();
   readonly #events: E[] = [];
+  /** What each event counts against `eventBytesMax`. */
+  readonly #sizes: number[] = [];
   #taken = 0;
+  #waitingBytes = 0;
+  /** Of the message that is being received. */
+  #messageBytes = 0;
   #taker: Deferred<void> | undefined;
   #state: State = { at: "starting" };
 
@@ -112,13 +118,33 @@ export class TaskStream<E extends object> {
     this.#finish("it was stopped");
   }
 
-  /** For whoever takes the next event. I5: too many that nobody takes end the stream. */
-  push(event: E): void {
+  /**
+   * For whoever takes the next event. I5: too many that nobody takes end the stream, and so do too
+   * many bytes of those that cost no credit.
+   */
+  push(event: E, cost: "credit" | "free" = "free"): void {
     if (this.#events.length - this.#taken >= eventsMax) {
       throw protocolError(`the plugin sent ${eventsMax} messages ahead of the host`);
     }
+    const bytes = cost === "credit" ? 0 : this.#messageBytes;
+    this.#charge(bytes);
     this.#events.push(event);
+    this.#sizes.push(bytes);
     this.#wake();
+  }
+
+  /** Puts the message that is being received in the place of `newest`, which there must be. */
+  replaceNewest(event: E): void {
+    const at = this.#events.length - 1;
+    this.#charge(this.#messageBytes - (this.#sizes[at] ?? 0));
+    this.#events[at] = event;
+    this.#sizes[at] = this.#messageBytes;
+  }
+
+  #charge(bytes: number): void {
+    this.#waitingBytes += bytes;
+    if (this.#waitingBytes <= eventBytesMax) return;
+    throw protocolError(`the plugin sent ${eventBytesMax} bytes of messages ahead of the host`);
   }
 
   /** The newest event that nobody has taken. */
@@ -129,9 +155,11 @@ export class TaskStream<E extends object> {
   tryNext(): E | undefined {
     const event = this.#events[this.#taken];
     if (event === undefined) return undefined;
+    this.#waitingBytes -= this.#sizes[this.#taken] ?? 0;
     this.#taken += 1;
     if (this.#taken === this.#events.length || this.#taken >= 1_024) {
       this.#events.splice(0, this.#taken);
+      this.#sizes.splice(0, this.#taken);
       this.#taken = 0;
     }
     return event;
@@ -171,6 +199,7 @@ export class TaskStream<E extends object> {
 
   #receive(message: Buffer): void {
     if (this.over) return;
+    this.#messageBytes = message.length;
     try {
       this.#parts.receive(message);
     } catch (error) {

@@ -74,6 +74,32 @@ test("a checkpoint and a failure keep their place as events", async (t) => {
   assert.equal(await other.stop(5_000), undefined);
 });
 
+test("I5: checkpoints of one partition that nobody takes are one", async (t) => {
+  const { processes, manifest, log } = await rawHost(t);
+  const lease = await processes.acquire({ plugin: manifest("good"), connector: "alpha" }, noSignal);
+  const start = taskStart("source", { behaviour: "many-checkpoints" });
+  const stream = await lease.process.startSourceTask(start, noSignal);
+  await waitFor(() => log.find("said all") !== undefined, { withinMs: 10_000 });
+  const offsets: string[] = [];
+  for (;;) {
+    const event = await stream.next();
+    assert.equal(event?.at, "checkpoint");
+    if (event.partition === "2") break;
+    offsets.push(event.offset ?? "");
+  }
+  assert.match(offsets.at(-1) ?? "", /x999"$/);
+  // A few may come while the first is taken.
+  assert.ok(offsets.length < 100, `${offsets.length} of 1000 were kept`);
+});
+
+test("I5: checkpoints of many partitions that nobody takes end the task at 32 MiB", async (t) => {
+  const { processes, manifest } = await rawHost(t);
+  const lease = await processes.acquire({ plugin: manifest("good"), connector: "alpha" }, noSignal);
+  const start = taskStart("source", { behaviour: "many-checkpoints-of-many" });
+  const stream = await lease.process.startSourceTask(start, noSignal);
+  assert.match(await stream.ended, /sent 33554432 bytes of messages ahead of the host/);
+});
+
 for (const { behaviour, expect } of [
   { behaviour: "greedy", expect: /without credit/ },
   { behaviour: "wrong-sizes", expect: /the sizes add up to 18, the arena has 17/ },
