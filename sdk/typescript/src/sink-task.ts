@@ -14,6 +14,7 @@ import {
 import { RetriableError } from "./plugin-error.ts";
 import type { PutBatch } from "./put-batch.ts";
 import { putResult, recordsOf } from "./put-result.ts";
+import { PartitionSet, safeOffsets } from "./safe-offsets.ts";
 import type { SinkContext, SinkDefinition, SinkOffset, SinkPartition } from "./sink.ts";
 import { SinkInbox, type SinkWork } from "./sink-inbox.ts";
 import type { RunningTask, TaskHost } from "./task-host.ts";
@@ -38,12 +39,12 @@ export class SinkTask implements RunningTask {
   readonly #meter: TaskMeter;
   readonly #cancel = new AbortController();
   readonly #reports: ErrantReports;
+  readonly #partitions = new PartitionSet();
   // I5: bounded by the credit for puts; the host sends the rest one at a time.
   readonly #work: SinkWork[] = [];
   #wake: Deferred<void> | undefined;
   /** Puts of a lower epoch are dropped: what they hold is sent again. */
   #epoch = 0;
-  #partitionsOpen = 0;
   #timeoutMs: number | undefined;
   #failed = false;
   #stopping = false;
@@ -190,7 +191,7 @@ export class SinkTask implements RunningTask {
 
   /** How long without data until `put` is called with nothing. */
   #idleMs(): number | undefined {
-    if (this.#partitionsOpen === 0 || this.#failed) return undefined;
+    if (this.#partitions.size === 0 || this.#failed) return undefined;
     const interval = Number(this.#host.request.offsetFlushIntervalMs);
     const most = interval > 0 ? interval : undefined;
     if (this.#timeoutMs === undefined) return most;
@@ -262,7 +263,7 @@ export class SinkTask implements RunningTask {
   }
 
   async #open(open: Open): Promise<void> {
-    this.#partitionsOpen += open.partitions.length;
+    this.#partitions.add(open.partitions);
     const partitions = open.partitions.map((one) => ({
       topic: one.topic,
       partition: one.partition,
@@ -273,7 +274,7 @@ export class SinkTask implements RunningTask {
   }
 
   async #close(close: Close): Promise<void> {
-    this.#partitionsOpen -= close.partitions.length;
+    this.#partitions.remove(close.partitions);
     const partitions = close.partitions.map(({ topic, partition }) => ({ topic, partition }));
     const failed = await this.#attempt((context) => this.#definition.close?.(partitions, context));
     this.#send({ case: "closed", value: failed });
@@ -288,7 +289,8 @@ export class SinkTask implements RunningTask {
     }));
     let safe: readonly SinkOffset[] = offsets;
     const failed = await this.#attempt(async (context) => {
-      safe = (await this.#definition.flush?.(offsets, context)) ?? offsets;
+      const returned = await this.#definition.flush?.(offsets, context);
+      if (returned) safe = safeOffsets(offsets, returned, this.#partitions, this.#host.log);
     });
     if (failed.failure !== undefined) this.#epoch += 1;
     this.#send({

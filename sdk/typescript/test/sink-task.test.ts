@@ -329,6 +329,93 @@ test("after a failure nothing is put, while flush and close are still answered",
   });
 });
 
+const flushed: {
+  name: string;
+  returned: [partition: number, offset: number, topic?: string][];
+  safe: [partition: number, offset: bigint][];
+  warns?: RegExp;
+}[] = [
+  { name: "lower offsets are taken", returned: [[0, 3]], safe: [[0, 3n]] },
+  { name: "nothing commits nothing", returned: [], safe: [] },
+  {
+    name: "what lies beyond the offset named is cut",
+    returned: [
+      [0, 11],
+      [1, 20],
+    ],
+    safe: [
+      [0, 10n],
+      [1, 20n],
+    ],
+  },
+  {
+    name: "an owned partition that was not named is left out without a word",
+    returned: [
+      [2, 7],
+      [1, 20],
+    ],
+    safe: [[1, 20n]],
+  },
+  {
+    name: "partitions that are not the task's are left out, with one warning",
+    returned: [
+      [7, 1],
+      [1, 20],
+      [0, 5, "other"],
+    ],
+    safe: [[1, 20n]],
+    warns: /partitions that are not this task's, ignored: t-7, other-0$/,
+  },
+];
+
+for (const one of flushed) {
+  test(`of what flush returns, ${one.name}`, async () => {
+    const made = sink({
+      class: "S",
+      put() {},
+      flush: () =>
+        one.returned.map(([partition, offset, topic = "t"]) => ({ topic, partition, offset })),
+    });
+    await withSink(made, async ({ host, task }) => {
+      const more = [1, 2].map((partition) => ({ topic: "t", partition }));
+      task.send({ case: "open", value: { partitions: more } });
+      const offsets = [
+        { topic: "t", partition: 0, offset: 10n },
+        { topic: "t", partition: 1, offset: 20n },
+      ];
+      task.send({ case: "flush", value: { flushSeq: 1n, offsets } });
+      const result = await task.inbox.next("flushResult");
+      assert.equal(result.failure, undefined);
+      assert.deepEqual(
+        result.safe.map(({ topic, partition, offset }) => [topic, partition, offset]),
+        one.safe.map(([partition, offset]) => ["t", partition, offset]),
+      );
+      await stop(task);
+      if (one.warns !== undefined) {
+        const { entries } = await host.session.inbox.next("logBatch");
+        assert.equal(entries.length, 1);
+        assert.match(entries[0]!.text, one.warns);
+      } else assert.ok(!host.session.inbox.kinds.includes("logBatch"));
+    });
+  });
+}
+
+test("a flush that returns no offset has failed, and the task goes on", async () => {
+  const made = sink({
+    class: "S",
+    put() {},
+    flush: (offsets) => offsets.map((one) => ({ ...one, offset: one.offset / 4 })),
+  });
+  await withSink(made, async ({ task, put }) => {
+    const offsets = [{ topic: "t", partition: 0, offset: 10n }];
+    task.send({ case: "flush", value: { flushSeq: 1n, offsets } });
+    const result = await task.inbox.next("flushResult");
+    assert.equal(result.failure?.text, "flush returned 2.5 as the offset of t-0");
+    assert.equal((await put.now(["a"], 1)).kind.case, "ok");
+    await stop(task);
+  });
+});
+
 test("a failed flush commits nothing and raises the epoch", async () => {
   const made = sink({
     class: "S",

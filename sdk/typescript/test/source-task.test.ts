@@ -418,7 +418,7 @@ function commit(task: SourceEnd, times: number): void {
 /** Until so many heartbeats have told of this activity. */
 async function heartbeats(host: HostEnd, count: number, activity: TaskActivity): Promise<void> {
   for (let seen = 0, all = 0; seen < count; all += 1) {
-    assert.ok(all < 100, `${seen} of 100 heartbeats tell of ${TaskActivity[activity]}`);
+    assert.ok(all < 100, `${seen} of 100 heartbeats tell of activity ${activity}`);
     const { tasks } = await host.session.inbox.next("heartbeat");
     if (tasks[0]?.activity === activity) seen += 1;
   }
