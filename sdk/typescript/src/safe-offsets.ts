@@ -3,27 +3,6 @@ import type { SinkOffset, SinkPartition } from "./sink.ts";
 
 const partitionsShown = 5;
 
-/** A task's partitions. */
-export class PartitionSet {
-  readonly #keys = new Set<string>();
-
-  get size(): number {
-    return this.#keys.size;
-  }
-
-  has(one: SinkPartition): boolean {
-    return this.#keys.has(keyOf(one));
-  }
-
-  add(partitions: readonly SinkPartition[]): void {
-    for (const one of partitions) this.#keys.add(keyOf(one));
-  }
-
-  remove(partitions: readonly SinkPartition[]): void {
-    for (const one of partitions) this.#keys.delete(keyOf(one));
-  }
-}
-
 /**
  * What a FlushResult may say of what the user's flush returned: nothing of a partition that the Flush
  * did not name, nothing beyond the offset that it named.
@@ -58,6 +37,27 @@ export function safeOffsets(
     );
   }
   return [...safe.values()];
+}
+
+/** A task's partitions. */
+export class PartitionSet {
+  readonly #keys = new Set<string>();
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  has(one: SinkPartition): boolean {
+    return this.#keys.has(keyOf(one));
+  }
+
+  add(partitions: readonly SinkPartition[]): void {
+    for (const one of partitions) this.#keys.add(keyOf(one));
+  }
+
+  remove(partitions: readonly SinkPartition[]): void {
+    for (const one of partitions) this.#keys.delete(keyOf(one));
+  }
 }
 
 function keyOf({ topic, partition }: SinkPartition): string {

@@ -256,7 +256,7 @@ export class Session {
         : new SinkTask(host, found.definition);
     this.#tasks.add(task);
     void task.done.then(() => this.#tasks.delete(task));
-    const giveUp = () => task.abandon("the start was cancelled");
+    const giveUp = () => task.cutOff("the start was cancelled");
     signal.addEventListener("abort", giveUp, { once: true });
     await task.opened;
     signal.removeEventListener("abort", giveUp);

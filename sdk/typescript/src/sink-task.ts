@@ -18,6 +18,7 @@ import { PartitionSet, safeOffsets } from "./safe-offsets.ts";
 import type { SinkContext, SinkDefinition, SinkOffset, SinkPartition } from "./sink.ts";
 import { SinkInbox, type SinkWork } from "./sink-inbox.ts";
 import type { RunningTask, TaskHost } from "./task-host.ts";
+import { TaskLife } from "./task-life.ts";
 import { TaskMeter } from "./task-meter.ts";
 import type { TaskStream } from "./task-stream.ts";
 
@@ -39,6 +40,7 @@ export class SinkTask implements RunningTask {
   readonly #meter: TaskMeter;
   readonly #cancel = new AbortController();
   readonly #reports: ErrantReports;
+  readonly #life = new TaskLife();
   readonly #partitions = new PartitionSet();
   // I5: bounded by the credit for puts; the host sends the rest one at a time.
   readonly #work: SinkWork[] = [];
@@ -48,7 +50,6 @@ export class SinkTask implements RunningTask {
   #timeoutMs: number | undefined;
   #failed = false;
   #stopping = false;
-  #abandoned = false;
   #context: Context | undefined;
 
   constructor(host: TaskHost, definition: SinkDefinition<ConfigKeys, unknown>) {
@@ -62,18 +63,22 @@ export class SinkTask implements RunningTask {
     this.done = this.#run().catch((error: unknown) => {
       host.log.error("the task's stream broke", error instanceof Error ? error : { error });
     });
-    void this.#stream.ended.then((reason) => this.abandon(reason));
+    void this.#stream.ended.then((reason) => this.cutOff(reason));
   }
 
   heartbeat(): ReturnType<TaskMeter["heartbeat"]> {
     return this.#meter.heartbeat();
   }
 
-  abandon(reason: string): void {
-    if (this.#abandoned) return;
-    this.#abandoned = true;
+  cutOff(reason: string): void {
+    if (!this.#life.cutOff()) return;
     this.#onStop(reason);
     this.#stream.cancel();
+  }
+
+  abandon(reason: string): void {
+    this.#life.abandon();
+    this.cutOff(reason);
   }
 
   async #run(): Promise<void> {
@@ -90,7 +95,7 @@ export class SinkTask implements RunningTask {
     for (;;) {
       const work = await this.#next();
       if (work === undefined) break;
-      if (!this.#abandoned) await this.#do(work);
+      if (!this.#life.isCutOff) await this.#do(work);
     }
     await this.#stop();
   }
@@ -325,9 +330,12 @@ export class SinkTask implements RunningTask {
 
   async #stop(): Promise<void> {
     this.#meter.now(TaskActivity.STOPPING);
-    const stopped = this.#abandoned
-      ? {}
-      : await this.#attempt((context) => this.#definition.stop?.(context));
+    const stopped = (await this.#life.mayStop())
+      ? await this.#attempt((context) => this.#definition.stop?.(context))
+      : {};
+    if (stopped.failure !== undefined && this.#life.isCutOff) {
+      this.#host.log.error(`stopping failed: ${stopped.failure.text}`);
+    }
     this.#send({ case: "stopped", value: stopped });
     this.#stream.finish();
   }

@@ -19,6 +19,7 @@ import { pollSource } from "./source-poll.ts";
 import type { SourceRecord } from "./source-record.ts";
 import { SourceSender } from "./source-sender.ts";
 import type { RunningTask, TaskHost } from "./task-host.ts";
+import { TaskLife } from "./task-life.ts";
 import { TaskMeter } from "./task-meter.ts";
 import type { TaskStream } from "./task-stream.ts";
 import { UserCallbacks } from "./user-callbacks.ts";
@@ -42,7 +43,7 @@ export class SourceTask implements RunningTask {
   readonly #callbacks = new UserCallbacks();
   readonly #unacked: { seq: number; records: readonly SourceRecord[] }[] = [];
   #context: Context | undefined;
-  #abandoned = false;
+  readonly #life = new TaskLife();
 
   constructor(host: TaskHost, definition: SourceDefinition<ConfigKeys, unknown>) {
     this.#host = host;
@@ -65,19 +66,23 @@ export class SourceTask implements RunningTask {
     this.done = this.#run().catch((error: unknown) => {
       host.log.error("the task's stream broke", error instanceof Error ? error : { error });
     });
-    void this.#stream.ended.then((reason) => this.abandon(reason));
+    void this.#stream.ended.then((reason) => this.cutOff(reason));
   }
 
   heartbeat(): ReturnType<TaskMeter["heartbeat"]> {
     return this.#meter.heartbeat();
   }
 
-  abandon(reason: string): void {
-    if (this.#abandoned) return;
-    this.#abandoned = true;
+  cutOff(reason: string): void {
+    if (!this.#life.cutOff()) return;
     this.#end(reason);
     this.#stopAsked.resolve();
     this.#stream.cancel();
+  }
+
+  abandon(reason: string): void {
+    this.#life.abandon();
+    this.cutOff(reason);
   }
 
   async #run(): Promise<void> {
@@ -140,9 +145,11 @@ export class SourceTask implements RunningTask {
     await this.#callbacks.settled();
     let failure: ReturnType<typeof toFailure> | undefined;
     try {
-      if (!this.#abandoned && this.#context) await this.#definition.stop?.(this.#context);
+      const context = this.#context;
+      if (context && (await this.#life.mayStop())) await this.#definition.stop?.(context);
     } catch (error) {
       failure = toFailure(error);
+      if (this.#life.isCutOff) this.#host.log.error(`stopping failed: ${failure.text}`);
     }
     this.#send({ case: "stopped", value: failure === undefined ? {} : { failure } });
     this.#stream.finish();
@@ -211,7 +218,7 @@ export class SourceTask implements RunningTask {
   /** As in Connect, an exception of these is logged and no more. */
   #callback(name: string, call: (context: Context) => void | Promise<void> | undefined): void {
     this.#callbacks.run(async () => {
-      if (this.#abandoned || this.#context === undefined) return;
+      if (this.#life.abandoned || this.#context === undefined) return;
       try {
         await call(this.#context);
       } catch (error) {

@@ -23,6 +23,8 @@ export interface RunningTask {
   /** Resolves when the task is over and no user code runs; never rejects. */
   readonly done: Promise<void>;
   heartbeat(): MessageInitShape<typeof TaskHeartbeatSchema>;
-  /** The session is gone, or the start was cancelled: no further user call. */
+  /** The stream has ended without a stop: what runs is told, the user's `stop` still follows. */
+  cutOff(reason: string): void;
+  /** The session is gone: no further user call. */
   abandon(reason: string): void;
 }

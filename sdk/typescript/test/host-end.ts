@@ -74,6 +74,11 @@ export class StreamEnd<In extends DescMessage, Out extends DescMessage> {
   end(): void {
     this.#call.end();
   }
+
+  /** As a host does that gives up on one task. */
+  breakOff(): void {
+    this.#call.emit("error", { code: status.ABORTED, details: "the task was given up" });
+  }
 }
 
 export type SessionStream = StreamEnd<typeof PluginMessageSchema, typeof HostMessageSchema>;

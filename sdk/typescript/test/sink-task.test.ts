@@ -459,6 +459,53 @@ test("stop fires the signal at once, discards what is queued and runs the user's
   });
 });
 
+for (const alive of [true, false]) {
+  const name = alive ? "only the stream ended: stop runs once" : "the session ended: stop does not";
+  test(`nothing queued is run when ${name}`, async () => {
+    const calls: string[] = [];
+    const made = sink({
+      class: "S",
+      async put(records, { signal }) {
+        calls.push(`put ${values(records)}`);
+        await sleep(60_000, undefined, { signal });
+      },
+      flush: () => {
+        calls.push("flush");
+      },
+      stop: () => {
+        calls.push("stop");
+        throw new Error("cannot close");
+      },
+    });
+    const host = await HostEnd.listen();
+    try {
+      const session = host.attach([made]);
+      const task = await host.startSink("c", { class: "S" });
+      await task.inbox.next("started");
+      const put = new Putter(task);
+      put.send(["a"]);
+      put.send(["b"]);
+      task.send({ case: "flush", value: { flushSeq: 1n, offsets: [] } });
+      for (let beats = 0; calls.length < 1; beats += 1) {
+        assert.ok(beats < 100, "put has not run");
+        await host.session.inbox.next("heartbeat");
+      }
+      if (alive) task.breakOff();
+      else host.session.end();
+      if (alive) {
+        const { entries } = await host.session.inbox.next("logBatch");
+        assert.match(entries[0]!.text, /^stopping failed: cannot close$/);
+        session.end({ expected: true, reason: "test over" });
+      }
+      await session.ended;
+      await session.settled();
+      assert.deepEqual(calls, alive ? ["put a", "stop"] : ["put a"]);
+    } finally {
+      await host.close();
+    }
+  });
+}
+
 test("put is called with nothing when the flush interval or its own timeout passes", async () => {
   const puts: number[] = [];
   const made = sink({

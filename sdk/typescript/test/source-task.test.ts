@@ -489,6 +489,70 @@ test("a poll that waits for slow callbacks does not keep the task from stopping"
   });
 });
 
+const endings: {
+  name: string;
+  /** `told` resolves when the user's code has seen its signal fire. */
+  end: (running: Running, told: Promise<void>) => void;
+  stops: number;
+}[] = [
+  { name: "its stream is closed", end: ({ task }) => task.end(), stops: 1 },
+  { name: "its stream breaks", end: ({ task }) => task.breakOff(), stops: 1 },
+  { name: "the session ends", end: ({ host }) => host.session.end(), stops: 0 },
+  {
+    name: "its stream ends just before the session",
+    end: ({ host, task }, told) => {
+      task.breakOff();
+      void told.then(() => host.session.end());
+    },
+    stops: 0,
+  },
+];
+
+for (const { name, end, stops } of endings) {
+  test(`the user's stop of a source runs ${stops} times when ${name}`, async () => {
+    const ended = gateOf();
+    const told = gateOf();
+    const calls: string[] = [];
+    const made = source({
+      class: "T",
+      start: () => ({ open: true }),
+      async *read({ signal }) {
+        yield [];
+        await untilStopped(signal);
+        calls.push("read ended");
+        told.resolve();
+      },
+      async stop({ state }) {
+        calls.push(`stop ${state.open}`);
+        await ended.promise;
+      },
+    });
+    const host = await HostEnd.listen();
+    try {
+      const session = host.attach([made]);
+      const task = await host.startSource("c", { class: "T" });
+      await task.inbox.next("started");
+      end({ host, task }, told.promise);
+      if (stops > 0) {
+        const again = await host.startSource("c", { class: "T" });
+        await again.inbox.next("started");
+        for (let beats = 0; calls.length < 2; beats += 1) {
+          assert.ok(beats < 100, "stop has not run");
+          await host.session.inbox.next("heartbeat");
+        }
+        session.end({ expected: true, reason: "test over" });
+      }
+      await session.ended;
+      ended.resolve();
+      await session.settled();
+      const wanted = stops > 0 ? ["read ended", "stop true", "read ended"] : ["read ended"];
+      assert.deepEqual(calls, wanted);
+    } finally {
+      await host.close();
+    }
+  });
+}
+
 test("a checkpoint keeps its place behind the records before it", async () => {
   const made = source({
     class: "T",
