@@ -5,9 +5,8 @@ import { decodeMessage } from "./decode-message.ts";
 import { failureFromProto, formFromProto, runsFromProto } from "./from-proto.ts";
 import { FailureSchema, RunSchema } from "./gen/bulkhead/plugin/v1/error_pb.ts";
 import { FormDefSchema } from "./gen/bulkhead/plugin/v1/record_pb.ts";
-import { PluginMessageSchema, ReplySchema } from "./gen/bulkhead/plugin/v1/session_pb.ts";
+import { PluginMessageSchema } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import type { Failure, Run } from "./plugin.ts";
-import { joinReply } from "./reply-parts.ts";
 import { failureToProto, formToProto, runToProto } from "./to-proto.ts";
 
 const failure: Failure = {
@@ -71,29 +70,4 @@ test("a failure from a newer contract is internal and fatal, an outcome without 
   const newer = failureFromProto(create(FailureSchema, { code: 77 as never, class: 77 as never }));
   assert.deepEqual([newer.code, newer.class], ["internal", "fatal"]);
   assert.throws(() => runsFromProto([create(RunSchema, { count: 1 })], 1), /no outcome/);
-});
-
-test("a reply in parts is one reply; a failure at its end is all that counts", () => {
-  const configs = (more: boolean, n: number) =>
-    create(ReplySchema, {
-      id: 1n,
-      more,
-      kind: { case: "taskConfigs", value: { configs: [{ config: { n: `${n}` } }] } },
-    });
-  const parts: Parameters<typeof joinReply>[0] = [];
-  assert.equal(joinReply(parts, configs(true, 1)), "more");
-  assert.equal(joinReply(parts, configs(true, 2)), "more");
-  const whole = joinReply(parts, configs(false, 3));
-  assert.ok(whole !== "more" && whole.kind.case === "taskConfigs");
-  assert.deepEqual(
-    whole.kind.value.configs.map(({ config }) => config["n"]),
-    ["1", "2", "3"],
-  );
-  const failed = create(ReplySchema, {
-    id: 1n,
-    kind: { case: "failure", value: failureToProto(failure) },
-  });
-  assert.equal(joinReply([configs(true, 1)], failed), failed);
-  const other = create(ReplySchema, { id: 1n, kind: { case: "startTask", value: {} } });
-  assert.throws(() => joinReply([configs(true, 1)], other), /a part of kind startTask/);
 });

@@ -1,19 +1,36 @@
 import type { Reply } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import { protocolError } from "./protocol-error.ts";
 
-/** I5: a reply may come in so many parts. */
+/** I5: a reply may come in so many parts, with so many bytes on the wire together. */
 const partsMax = 1_000;
+const bytesMax = 64 * 1_024 * 1_024;
 
-/** Collects the parts of a long reply; the last one answers with all of them joined. */
-export function joinReply(parts: Reply[], part: Reply): Reply | "more" {
-  if (part.more) {
-    if (parts.length >= partsMax) throw protocolError(`a reply has more than ${partsMax} parts`);
-    parts.push(part);
-    return "more";
+/** Collects the parts of a long reply. */
+export class ReplyParts {
+  readonly #parts: Reply[] = [];
+  #bytes = 0;
+
+  /**
+   * The last part answers with all of them joined.
+   * @throws TaskError `plugin.protocol_error` when they do not fit together, or are too much
+   */
+  join(part: Reply, bytes: number): Reply | "more" {
+    this.#bytes += bytes;
+    // A message's own bound is enough for a reply in one part.
+    if (this.#parts.length > 0 && this.#bytes > bytesMax) {
+      throw protocolError(`a reply has more than ${bytesMax} bytes`);
+    }
+    if (part.more) {
+      if (this.#parts.length >= partsMax) {
+        throw protocolError(`a reply has more than ${partsMax} parts`);
+      }
+      this.#parts.push(part);
+      return "more";
+    }
+    // A failure at the end makes what came before it worthless.
+    if (this.#parts.length === 0 || part.kind.case === "failure") return part;
+    return [...this.#parts, part].reduce(joined);
   }
-  // A failure at the end makes what came before it worthless.
-  if (parts.length === 0 || part.kind.case === "failure") return part;
-  return [...parts, part].reduce(joined);
 }
 
 function joined(before: Reply, after: Reply): Reply {

@@ -24,7 +24,7 @@ import { Outbox } from "./outbox.ts";
 import { levelToProto } from "./output.ts";
 import { answerCall, type CallParts, takeEvent } from "./plugin-call.ts";
 import { protocolError } from "./protocol-error.ts";
-import { joinReply } from "./reply-parts.ts";
+import { ReplyParts } from "./reply-parts.ts";
 
 /** The contract's major version that this host speaks. */
 export const protocolVersion = 1;
@@ -60,7 +60,7 @@ interface Open {
   readonly connector: string;
   readonly kind: RequestCase;
   readonly reply: Deferred<Reply>;
-  parts: Reply[];
+  readonly parts: ReplyParts;
 }
 
 export class Session {
@@ -158,7 +158,7 @@ export class Session {
     if (this.#over) throw await this.#gone(doing);
     const id = this.#nextId;
     this.#nextId += 1n;
-    const open: Open = { connector, kind, reply: deferred(), parts: [] };
+    const open: Open = { connector, kind, reply: deferred(), parts: new ReplyParts() };
     this.#open.set(id, open);
     const giveUp = (error: unknown) => {
       this.#cancel(id);
@@ -232,7 +232,7 @@ export class Session {
     const { kind } = decodeMessage(PluginMessageSchema, message);
     switch (kind.case) {
       case "reply":
-        this.#takeReply(kind.value);
+        this.#takeReply(kind.value, message.length);
         return;
       case "call":
         this.#takeCall(kind.value);
@@ -256,11 +256,11 @@ export class Session {
     }
   }
 
-  #takeReply(reply: Reply): void {
+  #takeReply(reply: Reply, bytes: number): void {
     // A late reply (after a timeout) is ignored.
     const open = this.#open.get(reply.id);
     if (open === undefined) return;
-    const joined = joinReply(open.parts, reply);
+    const joined = open.parts.join(reply, bytes);
     if (joined === "more") return;
     const { kind } = joined;
     if (kind.case !== open.kind && kind.case !== "failure") {
