@@ -62,6 +62,7 @@ export class RemoteSink implements SinkStream {
   readonly #flushes: OpenFlush[] = [];
   readonly #errants = new Map<number, number>();
   #errantBytes = 0;
+  readonly #receipts: { reportId: number; failure: Failure | undefined }[] = [];
   #opened: Deferred<Failure | undefined> | undefined;
   #closed: Deferred<Failure | undefined> | undefined;
   #creditWaiter: Deferred<void> | undefined;
@@ -74,6 +75,7 @@ export class RemoteSink implements SinkStream {
       receive: (message) => this.#take(message),
       encodeStop: (timeoutMs) => encode({ case: "stop", value: { timeoutMs: BigInt(timeoutMs) } }),
       onEnd: (error) => this.#end(error),
+      onDrain: () => this.#sendReceipts(),
     });
     this.#definitions = new OutgoingDefinitions({
       topic: (id, topic) => this.#send({ case: "topic", value: { id, topic } }),
@@ -175,13 +177,24 @@ export class RemoteSink implements SinkStream {
   }
 
   errantReceipt(reportId: number, failure: Failure | undefined): void {
-    this.#errantBytes -= this.#errants.get(reportId) ?? 0;
-    this.#errants.delete(reportId);
-    const value = {
-      reportId: BigInt(reportId),
-      ...(failure && { failure: failureToProto(failure) }),
-    };
-    this.#send({ case: "errantReceipt", value });
+    this.#receipts.push({ reportId, failure });
+    this.#sendReceipts();
+  }
+
+  /** I5: a report counts as unanswered until its receipt does not wait here any more. */
+  #sendReceipts(): void {
+    while (this.#stream.outbox.hasRoom) {
+      const receipt = this.#receipts.shift();
+      if (receipt === undefined) return;
+      const { reportId, failure } = receipt;
+      this.#errantBytes -= this.#errants.get(reportId) ?? 0;
+      this.#errants.delete(reportId);
+      const value = {
+        reportId: BigInt(reportId),
+        ...(failure && { failure: failureToProto(failure) }),
+      };
+      this.#send({ case: "errantReceipt", value });
+    }
   }
 
   stop(timeoutMs: number): Promise<Failure | undefined> {

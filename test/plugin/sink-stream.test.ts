@@ -80,7 +80,7 @@ test("a put to be repeated says when, why and the new epoch", async (t) => {
 });
 
 test("what the plugin says of its own accord comes in order, commits asked for twice once", async (t) => {
-  const { stream } = await sink(t, "asks");
+  const { stream, log } = await sink(t, "asks");
   assert.deepEqual(await stream.nextEvent(), { at: "request-commit" });
   const rewind = { at: "rewind", offsets: [{ topic: "t", partition: 0, offset: 1 }], epoch: 1 };
   let next = await stream.nextEvent();
@@ -92,6 +92,7 @@ test("what the plugin says of its own accord comes in order, commits asked for t
   assert.deepEqual(errant.original, { topic: "t", partition: 0, offset: 4 });
   assert.equal(errant.stage, "TASK_PUT");
   stream.errantReceipt(errant.reportId, undefined);
+  await waitFor(() => log.find("receipt of 1") !== undefined, { withinMs: 5_000 });
   assert.equal(stream.tryEvent(), undefined);
 });
 
