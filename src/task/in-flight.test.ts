@@ -99,6 +99,19 @@ test("a checkpoint waits for the records before it", () => {
   assert.deepEqual(committable(inFlight), { a: "5" });
 });
 
+test("I5: checkpoints that follow each other are one, and the newest of a partition counts", () => {
+  const inFlight = new InFlight();
+  inFlight.add(batchOf(1, ["a:1"], []), true);
+  for (let offset = 2; offset <= 500; offset += 1) {
+    inFlight.addCheckpoint("a", String(offset));
+    inFlight.addCheckpoint("b", String(offset));
+  }
+  assert.equal(inFlight.waitingCheckpoints, 2);
+  inFlight.stored(1, [0], 0, 1);
+  assert.equal(inFlight.waitingCheckpoints, 0);
+  assert.deepEqual(committable(inFlight), { a: "500", b: "500" });
+});
+
 test("the offsets of a failed commit come back unless newer ones are there", () => {
   const inFlight = new InFlight();
   const known: string[] = [];

@@ -42,13 +42,13 @@ interface Entry {
 class Waiting {
   readonly batchSeq: number;
   readonly count: number;
-  readonly entries: readonly Entry[];
+  readonly entries: Entry[];
   readonly batch: BatchInFlight | undefined;
   /** One byte a record; 1 = stored. */
   readonly stored: Uint8Array;
   pending: number;
 
-  constructor(batchSeq: number, count: number, entries: readonly Entry[], batch?: BatchInFlight) {
+  constructor(batchSeq: number, count: number, entries: Entry[], batch?: BatchInFlight) {
     this.batchSeq = batchSeq;
     this.count = count;
     this.entries = entries;
@@ -83,9 +83,22 @@ export class InFlight {
   /** An offset without a record, at this place in the stream. */
   addCheckpoint(partition: string, offset: string | null): void {
     this.#open.delete(partition);
-    const entry = { partition, offset, stored: false, final: true, replaced: false };
-    this.#waiting.push(new Waiting(0, 0, [entry]));
+    // I5: checkpoints that follow each other are one, whose newest offset of a partition counts.
+    const last = this.#waiting.at(-1);
+    if (last === undefined || last.batch !== undefined) this.#waiting.push(new Waiting(0, 0, []));
+    const { entries } = this.#waiting.at(-1) as Waiting;
+    const before = entries.findIndex((entry) => entry.partition === partition);
+    if (before >= 0) entries.splice(before, 1);
+    entries.push({ partition, offset, stored: false, final: true, replaced: false });
     this.#advance();
+  }
+
+  /** Checkpoints that wait for records before them; the caller keeps their number small. */
+  get waitingCheckpoints(): number {
+    let count = 0;
+    for (const { batch, entries } of this.#waiting)
+      if (batch === undefined) count += entries.length;
+    return count;
   }
 
   /** Records `indexes[from..to)` of the batch are stored. */

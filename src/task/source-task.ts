@@ -14,6 +14,9 @@ import { ProcessTask } from "./process-task.ts";
 import { SourceRecords } from "./source-records.ts";
 import { failureError, isLate, taskStart } from "./task-failure.ts";
 
+/** I5: checkpoints without a record, kept while records before them have no outcome. */
+const checkpointsMax = 1_000;
+
 export class SourceTask extends ProcessTask<SourceStream> {
   readonly #inFlight = new InFlight();
   /** The first thing that went wrong after the stream was open; ends the receive loop. */
@@ -78,14 +81,16 @@ export class SourceTask extends ProcessTask<SourceStream> {
       header: this.parts.headerConverter,
       canonicalJson: stream.canonicalJson,
     });
-    for (;;) {
+    while (this.#failure === undefined) {
       const event = await this.#next(stream);
       if (this.#failure !== undefined) return;
       if (event === undefined) throw new TaskError("plugin.gone", await stream.ended);
       if (event.at === "drained") return;
       if (event.at === "failed") throw failureError(event.failure);
-      if (event.at === "checkpoint") this.#inFlight.addCheckpoint(event.partition, event.offset);
-      else {
+      if (event.at === "checkpoint") {
+        this.#inFlight.addCheckpoint(event.partition, event.offset);
+        if (this.#inFlight.waitingCheckpoints > checkpointsMax) await this.#settle(producer);
+      } else {
         await producer.room(signal);
         this.#take(event, records, stream, producer);
       }
@@ -97,6 +102,14 @@ export class SourceTask extends ProcessTask<SourceStream> {
     return new Promise((resolve, reject) => {
       this.#wake = () => resolve(undefined);
       stream.next().then(resolve, reject);
+    });
+  }
+
+  /** I5: waits until the records before the checkpoints have their outcome, or the task ends. */
+  #settle(producer: Producer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#wake = () => resolve();
+      producer.flush().then(resolve, reject);
     });
   }
 

@@ -90,6 +90,24 @@ test("I5: while the producer's buffer is full nothing more is taken, and no cred
   await source.stop();
 });
 
+test("I5: many checkpoints behind a record without an outcome hold the task's reading back", async () => {
+  const source = sourceOf({ automatic: false });
+  const stored = deferred();
+  source.producer.flush = () => stored.promise.then(() => source.producer.settle(1));
+  source.stream.records(["a"], 0);
+  for (let one = 0; one <= 1_000; one += 1) {
+    source.stream.push({ at: "checkpoint", partition: `{"p":${one + 2}}`, offset: `{"n":${one}}` });
+  }
+  source.stream.records(["b"], 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(source.producer.values, ["a"]);
+  stored.resolve();
+  await waitFor(() => source.producer.values.length === 2, { withinMs: 5_000 });
+  await waitFor(() => source.written.length > 1_000, { withinMs: 5_000 });
+  source.producer.settle(1);
+  await source.stop();
+});
+
 test("I1: a record that fails fails the task, and only what stands before it is committed", async () => {
   const source = sourceOf({ automatic: false });
   source.stream.records(["a", "b", "c"], 0);
