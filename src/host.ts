@@ -11,13 +11,12 @@ import { connectVersion, productVersion } from "./base/version.ts";
 import { soloMember } from "./cluster/solo-member.ts";
 import { workerId } from "./config/listener.ts";
 import type { SubmittedConfig } from "./config/parse.ts";
-import { pluginDescText, validateConnector } from "./config/validate-connector.ts";
+import { pluginDescText, refuseInvalid, validateConnector } from "./config/validate-connector.ts";
 import type { ConfigInfos } from "./config/validation.ts";
 import { parseWorkerConfig, type WorkerConfig } from "./config/worker-config.ts";
 import { createConnector } from "./connector/connector-runner.ts";
 import { openEmbedded } from "./embedded/embedded.ts";
 import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
-import { invalidConfig } from "./herder/invalid-config.ts";
 import type { Kafka } from "./kafka/kafka.ts";
 import { openTopicLog } from "./kafka/topic-log.ts";
 import { withProducerConfig } from "./kafka/with-producer-config.ts";
@@ -119,10 +118,7 @@ class Host {
     return {
       restUrl: rest.url,
       admin: kafka.admin,
-      checkConnector: async (name, config) => {
-        const invalid = invalidConfig(await validate({ ...config, name }));
-        if (invalid !== undefined) throw invalid;
-      },
+      checkConnector: async (name, config) => refuseInvalid(await validate({ ...config, name })),
       putConnector: (name, config, initial) => putConnector(herder, name, config, initial),
       pidOf: (connector, task) =>
         worker.tasks().find((one) => one.id.connector === connector && one.id.task === task)?.pid,

@@ -4,6 +4,7 @@
  * standalone Connect worker.
  */
 import { RequestError } from "../base/error.ts";
+import { refuseInvalid } from "../config/validate-connector.ts";
 import type { ConfigInfos } from "../config/validation.ts";
 import type { PluginClass } from "../plugin/plugin.ts";
 import { connectorNames, findConnector, targetState } from "../state/cluster-state.ts";
@@ -13,7 +14,6 @@ import type { TargetState } from "../state/status.ts";
 import type { ConfigStore, StatusStore } from "../store/store.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { ConnectorInfo, Herder, StatusInfo, TaskInfo, TaskStatusInfo } from "./herder.ts";
-import { invalidConfig } from "./invalid-config.ts";
 import type { Loop } from "./loop.ts";
 import { restartPlan } from "./restart-plan.ts";
 import { statusInfo, taskStatusInfo } from "./status-info.ts";
@@ -223,8 +223,7 @@ export class Commands implements Herder {
   /** The config with its name, once the plugin and the host have nothing against it. */
   async #validated(name: ConnectorName, config: ConfigText): Promise<ConfigText> {
     const named = config["name"] === undefined ? { ...config, name } : config;
-    const invalid = invalidConfig(await this.#parts.validate(named));
-    if (invalid !== undefined) throw invalid;
+    refuseInvalid(await this.#parts.validate(named));
     return named;
   }
 

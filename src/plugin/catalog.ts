@@ -1,15 +1,6 @@
+import { pluginKindOrder } from "../config/plugin-kind.ts";
 import { compareVersions } from "../config/version-range.ts";
 import type { PluginCatalog, PluginClass, PluginKind, UnusablePlugin } from "./plugin.ts";
-
-/** The order in which Connect lists plugins. */
-const kindOrder: readonly PluginKind[] = [
-  "sink",
-  "source",
-  "transformation",
-  "predicate",
-  "converter",
-  "header_converter",
-];
 
 const suffixes: Record<PluginKind, string> = {
   sink: "Connector",
@@ -47,7 +38,7 @@ export function createCatalog(
 }
 
 function byKindAndName(a: PluginClass, b: PluginClass): number {
-  const order = kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind);
+  const order = pluginKindOrder.indexOf(a.kind) - pluginKindOrder.indexOf(b.kind);
   if (order !== 0) return order;
   if (a.className !== b.className) return a.className < b.className ? -1 : 1;
   return compareVersions(b.version, a.version);

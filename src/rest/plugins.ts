@@ -1,9 +1,11 @@
 /** `/connector-plugins`: which classes there are, their keys, and the validation of a config. */
+
 import { RequestError } from "../base/error.ts";
 import type { ConfigKey } from "../config/config-def.ts";
 import { connectorKeys } from "../config/connector-keys.ts";
 import { findConverter, knownConverters } from "../config/converter-keys.ts";
 import type { SubmittedConfig } from "../config/parse.ts";
+import { pluginKindOrder } from "../config/plugin-kind.ts";
 import { keyInfo } from "../config/validate-connector.ts";
 import type { ConfigInfos } from "../config/validation.ts";
 import { meetsWish, parseVersionWish } from "../config/version-range.ts";
@@ -37,15 +39,6 @@ export function pluginResources(parts: PluginParts): readonly Resource[] {
   ];
 }
 
-const kindOrder: readonly PluginKind[] = [
-  "sink",
-  "source",
-  "transformation",
-  "predicate",
-  "converter",
-  "header_converter",
-];
-
 function list({ catalog, converterVersion }: PluginParts, call: Call): unknown {
   const wanted = call.query("connectorsOnly");
   const all = wanted.length > 0 && !queryFlag(call, "connectorsOnly");
@@ -58,7 +51,7 @@ function list({ catalog, converterVersion }: PluginParts, call: Call): unknown {
     for (const kind of kinds)
       found.push({ class: className, type: kind, version: converterVersion });
   }
-  const rank = (type: PluginKind) => kindOrder.indexOf(type);
+  const rank = (type: PluginKind) => pluginKindOrder.indexOf(type);
   return found
     .filter(({ type }) => all || type === "sink" || type === "source")
     .sort((a, b) => rank(a.type) - rank(b.type) || (a.class < b.class ? -1 : 1));
