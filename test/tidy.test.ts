@@ -22,15 +22,18 @@ const seesAll = /^src\/(host|main|check)\.ts$|^src\/command\//;
 
 /** Where each package may be imported; a new dependency needs a row. */
 const homes: Record<string, string[]> = {
-  "@bufbuild/protobuf": ["src/plugin", "sdk/typescript"],
+  "@bufbuild/protobuf": ["src/plugin", "src/conformance", "sdk/typescript"],
   "@bulkhead/sdk": ["plugins"],
-  "@grpc/grpc-js": ["src/plugin", "sdk/typescript"],
+  "@grpc/grpc-js": ["src/plugin", "src/conformance", "sdk/typescript"],
+  "cli-table3": ["src/cli"],
   commander: ["src/cli", "src/command", "src/main.ts"],
   execa: ["src/plugin"],
   fastify: ["src/rest"],
   kafkajs: ["src/kafka"],
   pino: ["src/observe"],
+  "pino-pretty": ["src/observe"],
   "properties-file": ["src/config", "src/command"],
+  xmlbuilder2: ["src/conformance"],
 };
 
 const namesThatSayNothing = /^(index|utils?|helpers?|types?|common|managers?|impls?|misc|lib)$/;
