@@ -1,191 +1,92 @@
 /**
- * `npm run bench -- NAME`: moves made-up records through a source plugin, a real host on the embedded
- * log and a sink plugin, first into the topic, then out of it, and tells what it cost. The arms of a
- * benchmark run in turn, round after round, because machines are noisy; records are counted at the
- * destination. Options: `--records N` (1,000,000), `--rounds N` (3).
+ * `npm run bench -- NAME …` measures this checkout; the README's figures come from it. What is compared
+ * runs in turn, round after round, because machines are noisy, and one arm runs twice: how far its two
+ * rows are apart is what a difference between others must exceed. Progress goes to stderr.
  */
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type HostProcess, startHost } from "../harness/host-process.ts";
-import { descendantsOf } from "../harness/processes.ts";
-import { waitFor } from "../harness/wait-for.ts";
+import { jsonOf, type Section, textOf } from "./figure.ts";
+import { latency } from "./latency.ts";
+import { thisMachine } from "./machine.ts";
+import { memory } from "./memory.ts";
+import { lanes, path } from "./path.ts";
+import { start } from "./start.ts";
 
-interface Arm {
-  readonly name: string;
-  readonly format: "bytes" | "string" | "struct";
-  readonly recordBytes: number;
-  readonly converter: Readonly<Record<string, string>>;
+/** What the command line asks of every benchmark; undefined = the benchmark's own choice. */
+export interface BenchOptions {
+  readonly rounds: number | undefined;
+  readonly records: number | undefined;
+  readonly seconds: number | undefined;
+  readonly say: (text: string) => void;
 }
 
-const byteArray = { "value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter" };
-const text = { "value.converter": "org.apache.kafka.connect.storage.StringConverter" };
-const json = { "value.converter": "org.apache.kafka.connect.json.JsonConverter" };
-const bare = { ...json, "value.converter.schemas.enable": "false" };
-
-const benchmarks: Readonly<Record<string, readonly Arm[]>> = {
-  bytes: [
-    { name: "bytes 100 B", format: "bytes", recordBytes: 100, converter: byteArray },
-    { name: "bytes 100 B again", format: "bytes", recordBytes: 100, converter: byteArray },
-    { name: "bytes 1 KiB", format: "bytes", recordBytes: 1_024, converter: byteArray },
-  ],
-  lanes: [
-    { name: "bytes 100 B", format: "bytes", recordBytes: 100, converter: byteArray },
-    { name: "string 100 B", format: "string", recordBytes: 100, converter: text },
-    { name: "JSON of text", format: "string", recordBytes: 100, converter: bare },
-    { name: "struct, JSON", format: "struct", recordBytes: 100, converter: bare },
-    { name: "struct, JSON + schema", format: "struct", recordBytes: 100, converter: json },
-  ],
+const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<Section[]>>> = {
+  path,
+  start,
+  latency,
+  memory,
+  lanes,
 };
+/** `lanes` is for whoever works on converters. */
+const all = ["path", "start", "latency", "memory"];
 
-/** What each direction is counted by, at its destination. */
-const counter = { source: "source-record-write-total", sink: "sink-record-send-total" };
+const usage = `usage: npm run bench -- NAME … [options]
+  path      records/s, CPU and memory of made-up records → topic and topic → nowhere
+  start     process start to REST, POST to the first record at its destination
+  latency   from source through topic to sink at 50 records/s
+  memory    idle, under load, and whether it grows
+  lanes     path for every way a converter can go
+  all       ${all.join(", ")}
+  --rounds N    how often each is measured
+  --records N   records of a round (path, lanes)
+  --seconds N   how long a round takes (latency, memory)
+  --json        one JSON object on stdout`;
 
-/** What one direction of one run cost. */
-interface Cost {
-  readonly recordsPerSecond: number;
-  /** Microseconds of CPU a record. */
-  readonly hostCpu: number;
-  readonly pluginCpu: number;
-}
+await main();
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    records: { type: "string", default: "1000000" },
-    rounds: { type: "string", default: "3" },
-  },
-});
-const arms = benchmarks[positionals[0] ?? ""];
-if (arms === undefined) {
-  console.error(`usage: npm run bench -- ${Object.keys(benchmarks).join("|")} [--records N]`);
-  process.exit(1);
-}
-await main(arms, Number(values.records), Number(values.rounds));
-
-async function main(chosen: readonly Arm[], records: number, rounds: number): Promise<void> {
-  const results = new Map<string, { source: Cost[]; sink: Cost[] }>();
-  for (const arm of chosen) results.set(arm.name, { source: [], sink: [] });
-  for (let round = 0; round < rounds; round += 1) {
-    for (const arm of chosen) {
-      const { source, sink } = await run(arm, records);
-      results.get(arm.name)?.source.push(source);
-      results.get(arm.name)?.sink.push(sink);
-      console.error(`round ${round + 1}, ${arm.name}: done`);
-    }
-  }
-  for (const direction of ["source", "sink"] as const) {
-    console.log(`\n${direction}: ${records} records, ${rounds} rounds, median (lowest–highest)`);
-    const first = results.get(chosen[0]?.name ?? "")?.[direction] ?? [];
-    for (const [name, costs] of results) console.log(row(name, costs[direction], first));
-  }
-}
-
-async function run(arm: Arm, records: number): Promise<{ source: Cost; sink: Cost }> {
-  const directory = await mkdtemp(join(tmpdir(), "bulkhead-bench-"));
-  await mkdir(directory, { recursive: true });
-  const host = await startHost({ directory, worker: { "embedded.fsync": "never" } });
-  const common = { "tasks.max": "1", ...arm.converter };
-  try {
-    const source = await measure(host, records, "source", async () => {
-      await create(host, "source", {
-        ...common,
-        "connector.class": "bench.DatagenSource",
-        topic: "bench",
-        format: arm.format,
-        records: String(records),
-        "record.size": String(arm.recordBytes),
-      });
-    });
-    const counts = join(directory, "counts");
-    const sink = await measure(host, records, "sink", async () => {
-      await create(host, "sink", {
-        ...common,
-        "connector.class": "bench.NullSink",
-        topics: "bench",
-        "count.file": counts,
-      });
-    });
-    const counted = (await readFile(`${counts}.0`)).readBigInt64BE(0);
-    if (counted !== BigInt(records)) throw new Error(`${counted} records arrived, not ${records}`);
-    return { source, sink };
-  } finally {
-    await host.stop();
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-async function create(host: HostProcess, name: string, config: object): Promise<void> {
-  const { status, body } = await host.request("POST", "/connectors", { name, config });
-  if (status !== 201) throw new Error(`cannot create ${name}: ${JSON.stringify(body)}`);
-}
-
-async function measure(
-  host: HostProcess,
-  records: number,
-  connector: "source" | "sink",
-  begin: () => Promise<void>,
-): Promise<Cost> {
-  const hostBefore = await cpuSeconds(host.pid);
-  const before = new Set(descendantsOf(host.pid));
-  await begin();
-  const begunMs = performance.now();
-  await waitFor(
-    async () => {
-      const task = (await host.tasks()).find((one) => one.connector === connector);
-      if (task?.state === "FAILED") throw new Error(host.log.slice(-20).join("\n"));
-      return task?.metrics[counter[connector]] === records;
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string" },
+      records: { type: "string" },
+      seconds: { type: "string" },
+      json: { type: "boolean", default: false },
     },
-    { withinMs: 600_000, everyMs: 50, what: `${records} records of the ${connector}` },
-  );
-  const seconds = (performance.now() - begunMs) / 1_000;
-  const hostCpu = (await cpuSeconds(host.pid)) - hostBefore;
-  let pluginCpu = 0;
-  for (const pid of descendantsOf(host.pid))
-    if (!before.has(pid)) pluginCpu += await cpuSeconds(pid);
-  const each = 1_000_000 / records;
-  return {
-    recordsPerSecond: records / seconds,
-    hostCpu: hostCpu * each,
-    pluginCpu: pluginCpu * each,
+  });
+  const names = positionals.flatMap((name) => (name === "all" ? all : [name]));
+  const unknown = names.filter((name) => !Object.hasOwn(benchmarks, name));
+  if (names.length === 0 || unknown.length > 0) {
+    if (unknown.length > 0) console.error(`there is no benchmark ${unknown.join(", ")}`);
+    console.error(usage);
+    process.exitCode = 1;
+    return;
+  }
+  if (process.platform !== "linux") throw new Error("benchmarks read /proc: they need Linux");
+  const options = {
+    rounds: count(values.rounds, "rounds"),
+    records: count(values.records, "records"),
+    seconds: count(values.seconds, "seconds"),
+    say: (text: string) => console.error(text),
   };
+  const machine = thisMachine();
+  const done: Record<string, object[]> = {};
+  if (!values.json) console.log(machineText());
+  for (const name of names) {
+    const sections = (await benchmarks[name]?.(options)) ?? [];
+    done[name] = sections.map(jsonOf);
+    if (!values.json) for (const section of sections) console.log(`\n${textOf(section)}`);
+  }
+  if (values.json) console.log(JSON.stringify({ machine, benchmarks: done }, undefined, 2));
+
+  function machineText(): string {
+    const { cpu, cores, memoryGib, node, kernel } = machine;
+    return `${cores} × ${cpu}, ${memoryGib} GiB, Node ${node}, ${kernel}`;
+  }
 }
 
-/** User and system time of one process so far (Linux; 0 elsewhere). */
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
-}
-
-function row(name: string, costs: readonly Cost[], first: readonly Cost[]): string {
-  const total = (cost: Cost) => cost.hostCpu + cost.pluginCpu;
-  const ratio = median(costs.map(total)) / median(first.map(total));
-  return [
-    name.padEnd(24),
-    `${spread(
-      costs.map((cost) => cost.recordsPerSecond / 1_000),
-      0,
-    )} k/s`,
-    `host ${spread(
-      costs.map((cost) => cost.hostCpu),
-      2,
-    )} µs`,
-    `plugin ${spread(
-      costs.map((cost) => cost.pluginCpu),
-      2,
-    )} µs`,
-    `together ×${ratio.toFixed(2)}`,
-  ].join("  ");
-}
-
-function spread(numbers: readonly number[], digits: number): string {
-  const text = (value: number) => value.toFixed(digits);
-  return `${text(median(numbers))} (${text(Math.min(...numbers))}–${text(Math.max(...numbers))})`;
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+function count(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`--${name} must be a whole number above 0, not ${text}`);
 }
