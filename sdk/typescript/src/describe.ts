@@ -16,6 +16,7 @@ export function describeClass(plugin: Plugin, { kind, definition }: PluginClass)
     documentationUrl: definition.documentationUrl ?? "",
     aliases: [...(definition.aliases ?? [])],
     taskClass: taskClassOf(definition),
+    validates: definition.validate !== undefined,
   };
 }
 

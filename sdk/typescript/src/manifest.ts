@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { readFileSync, realpathSync } from "node:fs";
+import { dirname, join, parse, relative, resolve } from "node:path";
 import type { ConfigKey } from "./config.ts";
 import { taskClassOf } from "./describe.ts";
 import type { Plugin, PluginClass } from "./plugin.ts";
@@ -48,16 +48,27 @@ export interface Program {
   readonly command: readonly string[];
 }
 
-/** Looks for package.json from the main script upwards. */
+/**
+ * Looks for package.json from the main script upwards, behind the link that the script may have been
+ * started by; a script without one is named after its file.
+ */
 export function findProgram(script: string): Program {
-  const path = resolve(script);
+  const path = behindLinks(resolve(script));
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const command = ["node", relative(folder, path)];
     const found = readPackage(join(folder, "package.json"));
     if (found !== undefined) return { ...found, command };
     if (dirname(folder) === folder) {
-      return { name: "plugin", version: "0.0.0", command: ["node", path] };
+      return { name: parse(path).name, version: "0.0.0", command: ["node", path] };
     }
+  }
+}
+
+function behindLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { PluginKind } from "../src/gen/bulkhead/plugin/v1/config_pb.ts";
 import { AlterOffsetsAnswer, Support } from "../src/gen/bulkhead/plugin/v1/connector_pb.ts";
 import { FailureClass, FailureCode } from "../src/gen/bulkhead/plugin/v1/error_pb.ts";
 import { LogLevel } from "../src/gen/bulkhead/plugin/v1/session_pb.ts";
@@ -79,6 +80,41 @@ test("describe gives the declared keys", async () => {
       ],
     );
     assert.equal(found?.config[1]?.validator?.kind.case, "range");
+  });
+});
+
+test("describe says of a class what plugin.json would", async () => {
+  const full = sink({
+    class: "acme.TableSinkConnector",
+    version: "9",
+    aliases: ["tables-out"],
+    documentationUrl: "https://acme.example/tables",
+    config: { mode: config.oneOf(["a", "b"], { default: "a" }) },
+    put: async () => {},
+  });
+  await withSession([table, full], async (host) => {
+    const { kind } = await host.request("", { case: "describe", value: {} });
+    const classes = kind.case === "describe" ? kind.value.classes : [];
+    assert.deepEqual(
+      classes.map((one) => [one.class, one.kind, one.validates]),
+      [
+        ["acme.TableSourceConnector", PluginKind.SOURCE, true],
+        ["acme.TableSinkConnector", PluginKind.SINK, false],
+      ],
+    );
+    const { version, aliases, documentationUrl, taskClass, config } = classes[1] ?? {};
+    assert.deepEqual(
+      [version, aliases, documentationUrl, taskClass],
+      ["9", ["tables-out"], "https://acme.example/tables", "acme.TableSinkTask"],
+    );
+    assert.equal(config?.[0]?.validator?.kind.case, "oneOf");
+    const named = { case: "describe", value: { class: "acme.TableSinkConnector" } } as const;
+    const only = await host.request("", named);
+    const found = only.kind.case === "describe" ? only.kind.value.classes : [];
+    assert.deepEqual(
+      found.map((one) => one.class),
+      ["acme.TableSinkConnector"],
+    );
   });
 });
 
