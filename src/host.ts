@@ -218,6 +218,9 @@ class Host {
       processPer: this.#config.processPer,
       connectMsMax: this.#config.pluginConnectTimeoutMs,
       shutdownMsMax: this.#config.taskShutdownGracefulTimeoutMs,
+      heartbeatIntervalMs: this.#config.pluginHeartbeatIntervalMs,
+      heartbeatTimeoutMs: this.#config.pluginHeartbeatTimeoutMs,
+      memoryBytesMax: this.#config.pluginMemoryBytesMax,
       maxMessageBytes: this.#config.pluginMessageBytesMax,
       calls,
     });

@@ -30,6 +30,9 @@ test("the least worker file gets Connect's defaults and ours", () => {
     restartDelayMsMax: 60_000,
     pluginConnectTimeoutMs: 30_000,
     pluginStartTimeoutMs: 60_000,
+    pluginHeartbeatIntervalMs: 5_000,
+    pluginHeartbeatTimeoutMs: 120_000,
+    pluginMemoryBytesMax: 0,
     pluginMessageBytesMax: 4_194_304,
     pluginWindowBytes: 16_777_216,
     producer: {},
@@ -80,6 +83,23 @@ test("every wrong value is told at once", () => {
     },
   );
 });
+
+for (const { timeoutMs, wrong } of [
+  { timeoutMs: 0, wrong: false },
+  { timeoutMs: 10, wrong: true },
+  { timeoutMs: 500, wrong: false },
+]) {
+  test(`a plugin may be ${timeoutMs} ms without a heartbeat: ${wrong ? "refused" : "accepted"}`, () => {
+    const parse = () =>
+      parseWorkerConfig({ ...least, "plugin.heartbeat.timeout.ms": `${timeoutMs}` });
+    if (!wrong) assert.equal(parse().pluginHeartbeatTimeoutMs, timeoutMs);
+    else {
+      const message =
+        "Invalid value 10 for configuration plugin.heartbeat.timeout.ms: Value must be 0 (never) or at least 500";
+      assert.throws(parse, { problems: [{ key: "plugin.heartbeat.timeout.ms", message }] });
+    }
+  });
+}
 
 test("a wrong setting of a converter is told under its full name", () => {
   const config = { ...least, "key.converter.schemas.enable": "no" };

@@ -12,6 +12,9 @@ import {
   workerRefusals,
 } from "./worker-keys.ts";
 
+/** Less would kill processes that merely had to wait for a CPU. */
+const heartbeatTimeoutMsMin = 500;
+
 export type Properties = Readonly<Record<string, string>>;
 
 /** A converter with its own settings, their prefix removed. */
@@ -42,6 +45,11 @@ export interface WorkerConfig {
   readonly restartDelayMsMax: number;
   readonly pluginConnectTimeoutMs: number;
   readonly pluginStartTimeoutMs: number;
+  readonly pluginHeartbeatIntervalMs: number;
+  /** 0 = never. */
+  readonly pluginHeartbeatTimeoutMs: number;
+  /** 0 = no limit. */
+  readonly pluginMemoryBytesMax: number;
   readonly pluginMessageBytesMax: number;
   readonly pluginWindowBytes: number;
   /** The worker's `producer.*`, for the producers of tasks. */
@@ -118,6 +126,9 @@ function typed(
     restartDelayMsMax: number("restart.delay.max.ms"),
     pluginConnectTimeoutMs: number("plugin.connect.timeout.ms"),
     pluginStartTimeoutMs: number("plugin.start.timeout.ms"),
+    pluginHeartbeatIntervalMs: number("plugin.heartbeat.interval.ms"),
+    pluginHeartbeatTimeoutMs: number("plugin.heartbeat.timeout.ms"),
+    pluginMemoryBytesMax: number("plugin.memory.bytes.max"),
     pluginMessageBytesMax: number("plugin.message.bytes.max"),
     pluginWindowBytes: number("plugin.window.bytes"),
     producer: withoutPrefix(properties, "producer."),
@@ -186,6 +197,12 @@ function otherProblems(
     const reason = "String must be one of: http, https";
     const message = invalidValue("rest.advertised.listener", scheme, reason);
     problems.push({ key: "rest.advertised.listener", message });
+  }
+  const timeoutMs = checked.get("plugin.heartbeat.timeout.ms")?.value;
+  if (typeof timeoutMs === "number" && timeoutMs > 0 && timeoutMs < heartbeatTimeoutMsMin) {
+    const key = "plugin.heartbeat.timeout.ms";
+    const reason = `Value must be 0 (never) or at least ${heartbeatTimeoutMsMin}`;
+    problems.push({ key, message: invalidValue(key, String(timeoutMs), reason) });
   }
   return problems;
 }

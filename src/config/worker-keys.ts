@@ -70,6 +70,27 @@ const bulkheadRows: readonly Row[] = [
   ],
   ["plugin.start.timeout.ms", "LONG", "60000", "How long a task may take to start.", atLeast(1)],
   [
+    "plugin.heartbeat.interval.ms",
+    "LONG",
+    "5000",
+    "How often a plugin process says that it still answers; after six missed it is shown as stalled.",
+    atLeast(100),
+  ],
+  [
+    "plugin.heartbeat.timeout.ms",
+    "LONG",
+    "120000",
+    "After how long without a heartbeat a plugin process is killed; 0 = never.",
+    atLeast(0),
+  ],
+  [
+    "plugin.memory.bytes.max",
+    "LONG",
+    "0",
+    "A plugin process that uses more memory, with all it started, is killed; 0 = no limit.",
+    atLeast(0),
+  ],
+  [
     "plugin.message.bytes.max",
     "INT",
     String(4 * mib),

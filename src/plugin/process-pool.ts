@@ -5,6 +5,8 @@ import { TaskError } from "../base/error.ts";
 import { productVersion } from "../base/version.ts";
 import type { Logger } from "../observe/logger.ts";
 import { Gateway } from "./gateway.ts";
+import { LaunchSweep } from "./launch-sweep.ts";
+import { livenessLimits } from "./liveness.ts";
 import type {
   ConnectorConfig,
   PluginCalls,
@@ -16,6 +18,7 @@ import type {
   ValidationAnswer,
 } from "./plugin.ts";
 import { PluginChild } from "./process.ts";
+import { ProcessWatch } from "./process-watch.ts";
 import { RemoteProcess } from "./remote-process.ts";
 import { rejectSession, Session } from "./session.ts";
 
@@ -36,7 +39,12 @@ export interface PluginProcessesOptions {
   signalMsMax?: number;
   maxMessageBytes?: number;
   windowBytes?: number;
-  heartbeatMs?: number;
+  /** How often a plugin shall send a heartbeat; less where the timeout asks for more. */
+  heartbeatIntervalMs?: number;
+  /** Silence after which a process is killed; 0 = never. */
+  heartbeatTimeoutMs?: number;
+  /** Of a process and all it started; more is a reason to kill it. 0 = no limit. */
+  memoryBytesMax?: number;
 }
 
 type Options = Required<PluginProcessesOptions>;
@@ -53,7 +61,9 @@ export async function createPluginProcesses(
     signalMsMax: 2_000,
     maxMessageBytes: 4 * 1_024 * 1_024,
     windowBytes: 4 * 1_024 * 1_024,
-    heartbeatMs: 5_000,
+    heartbeatIntervalMs: 5_000,
+    heartbeatTimeoutMs: 120_000,
+    memoryBytesMax: 0,
     ...options,
   };
   const gateway = await Gateway.open({
@@ -81,6 +91,8 @@ interface Resident {
 class ProcessPool implements PluginProcesses {
   readonly #options: Options;
   readonly #gateway: Gateway;
+  readonly #watch: ProcessWatch;
+  readonly #sweep = new LaunchSweep();
   /** Those that take new work, by who may share them. */
   readonly #open = new Map<string, Resident>();
   /** Every one that has not ended, also those that take no new work. */
@@ -90,6 +102,9 @@ class ProcessPool implements PluginProcesses {
   constructor(options: Options, gateway: Gateway) {
     this.#options = options;
     this.#gateway = gateway;
+    const { heartbeatIntervalMs, heartbeatTimeoutMs } = options;
+    const liveness = livenessLimits(heartbeatIntervalMs, heartbeatTimeoutMs);
+    this.#watch = new ProcessWatch({ ...options, liveness });
   }
 
   async acquire(use: ProcessUse, signal: AbortSignal): Promise<ProcessLease> {
@@ -131,6 +146,7 @@ class ProcessPool implements PluginProcesses {
   async #closeAll(): Promise<void> {
     const ends = [...this.#all].map((resident) => this.#end(resident, "the host shuts down"));
     await Promise.all(ends);
+    await this.#sweep.idle();
     await this.#gateway.close();
   }
 
@@ -170,7 +186,7 @@ class ProcessPool implements PluginProcesses {
     connectors: ReadonlyMap<string, number>,
     signal: AbortSignal,
   ): Promise<PluginChild> {
-    const { logger, clock, calls, maxMessageBytes, heartbeatMs } = this.#options;
+    const { logger, clock, calls, maxMessageBytes } = this.#options;
     const { connectMsMax, shutdownMsMax, signalMsMax, windowBytes } = this.#options;
     return PluginChild.launch(
       {
@@ -178,6 +194,8 @@ class ProcessPool implements PluginProcesses {
         gateway: this.#gateway,
         logger,
         clock,
+        watch: this.#watch,
+        sweep: this.#sweep,
         connectors: () => [...connectors.keys()].filter((name) => name !== ""),
         connectMsMax,
         shutdownMsMax,
@@ -190,7 +208,7 @@ class ProcessPool implements PluginProcesses {
             calls,
             owns: (connector) => connectors.has(connector),
             messageBytesMax: maxMessageBytes,
-            heartbeatMs,
+            heartbeatMs: this.#watch.limits.heartbeatMs,
             hostName: hostname(),
             hostVersion: productVersion,
           }),

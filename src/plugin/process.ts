@@ -12,9 +12,12 @@ import { resolveCommand } from "./command-line.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Hello } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import type { ByteStream } from "./grpc-service.ts";
+import { type LaunchSweep, launchVariable, newLaunchId } from "./launch-sweep.ts";
+import { Liveness } from "./liveness.ts";
 import { PluginOutput } from "./output.ts";
 import type { ExitReason, PluginManifest } from "./plugin.ts";
 import { endWithHost } from "./process-group.ts";
+import type { ProcessWatch } from "./process-watch.ts";
 import { protocolVersion, rejectSession, type Session, type SessionOptions } from "./session.ts";
 
 /** The only variables that a plugin gets of the host's environment. */
@@ -34,12 +37,14 @@ export interface ChildOptions extends ChildLimits {
   gateway: Gateway;
   logger: Logger;
   clock: Clock;
+  watch: ProcessWatch;
+  sweep: LaunchSweep;
   /** Who lives in it now. */
   connectors: () => readonly string[];
   openSession: (
     call: ByteStream,
     hello: Hello,
-    rest: Pick<SessionOptions, "logger" | "onLog" | "whyGone">,
+    rest: Pick<SessionOptions, "logger" | "onHeartbeat" | "onLog" | "whyGone">,
   ) => Session;
 }
 
@@ -54,16 +59,20 @@ export class PluginChild {
   readonly pid: number;
   readonly #options: ChildOptions;
   readonly #child: Spawned;
+  readonly #launchId: string;
   readonly #output: PluginOutput;
   readonly #exited = deferred<ExitReason>();
   #state: State = { at: "starting" };
+  /** From Hello on. */
+  #liveness: Liveness | undefined;
   /** Why the host killed it; undefined as long as it has not. */
   #killedFor: string | undefined;
   #ending: Promise<void> | undefined;
 
-  private constructor(pid: number, child: Spawned, options: ChildOptions) {
+  private constructor(pid: number, child: Spawned, launchId: string, options: ChildOptions) {
     this.pid = pid;
     this.#child = child;
+    this.#launchId = launchId;
     this.#options = options;
     const { logger, clock, connectors, plugin } = options;
     this.#output = new PluginOutput({ logger, clock, connectors, plugin: plugin.name });
@@ -82,16 +91,18 @@ export class PluginChild {
     const command = await resolveCommand(options.plugin);
     if (command.at === "unusable") throw cannotStart(name, command.reason);
     signal.throwIfAborted();
-    const child = spawn(command.program, command.args, options.plugin.directory);
+    const launchId = newLaunchId();
+    const child = spawn(command.program, command.args, options.plugin.directory, launchId);
     const { pid } = child;
     if (pid === undefined) {
       const result = await child;
       throw cannotStart(name, result.shortMessage ?? "it could not be started", result.cause);
     }
     child.catch(() => {});
-    const launched = new PluginChild(pid, child, options);
-    const forget = endWithHost(pid);
-    void launched.exited.then(forget);
+    const launched = new PluginChild(pid, child, launchId, options);
+    const forget = endWithHost(pid, launchId);
+    const unwatch = options.watch.add(launched);
+    void launched.exited.then(forget).then(unwatch);
     await launched.#meet(signal);
     return launched;
   }
@@ -104,6 +115,11 @@ export class PluginChild {
   /** Undefined unless it is ready for work. */
   get session(): Session | undefined {
     return this.#state.at === "ready" ? this.#state.session : undefined;
+  }
+
+  /** Undefined while it owes no heartbeats. */
+  get liveness(): Liveness | undefined {
+    return this.#state.at === "ready" ? this.#liveness : undefined;
   }
 
   get logger(): Logger {
@@ -183,8 +199,12 @@ export class PluginChild {
       rejectSession(call, "ending", "this process is ending");
       return undefined;
     }
+    const { clock, watch } = this.#options;
+    const liveness = new Liveness(watch.limits, clock.elapsedMs());
+    this.#liveness = liveness;
     const session = this.#options.openSession(call, hello, {
       logger: this.#options.logger,
+      onHeartbeat: () => liveness.heard(clock.elapsedMs()),
       onLog: (batch) => this.#output.take(batch),
       whyGone: async () => (await this.whyGone()) ?? `plugin process ${this.pid} lost its session`,
     });
@@ -243,15 +263,18 @@ export class PluginChild {
   }
 
   async #ended(code: number | null, signal: string | null): Promise<void> {
-    // I6: what the plugin started ends with it.
+    const text = this.#exitText(code, signal);
+    // I6: what the plugin started ends with it, also what left its group.
     this.#signal("SIGKILL");
+    const swept = this.#options.sweep.end(this.#launchId, this.logger);
     const { stderr, stdout } = this.#child;
     const read = Promise.all([stderr, stdout].map((stream) => closed(stream)));
     await within(read, lastWordsMsMax, undefined);
+    await within(swept, sweepMsMax, undefined);
     this.#output.end();
     const expected = this.#state.at === "ending" && this.#killedFor === undefined;
     const lastStderr = [...this.#output.lastStderr];
-    const exit = { text: this.#exitText(code, signal), expected, lastStderr };
+    const exit = { text, expected, lastStderr };
     this.#state = { at: "ended", exit };
     const level = expected ? "debug" : "warn";
     this.logger[level]({ reason: exit.text }, "plugin process ended");
@@ -270,11 +293,14 @@ const goneMsMax = 1_000;
 /** How long the pipes of a dead process may still hold something. */
 const lastWordsMsMax = 250;
 
+/** How long an end may wait for what the process left behind; the sweep goes on all the same. */
+const sweepMsMax = 500;
+
 /** execa reads nothing and kills nothing by itself: output and ends are this file's. */
-function spawn(program: string, args: readonly string[], cwd: string) {
+function spawn(program: string, args: readonly string[], cwd: string, launchId: string) {
   return execa(program, args, {
     cwd,
-    env: environment(),
+    env: { ...environment(), [launchVariable]: launchId },
     extendEnv: false,
     detached: true,
     cleanup: false,

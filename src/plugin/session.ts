@@ -10,7 +10,6 @@ import type { Logger } from "../observe/logger.ts";
 import { decodeMessage } from "./decode-message.ts";
 import {
   type Call,
-  type Heartbeat,
   type Hello,
   HostMessageSchema,
   type LogBatch,
@@ -19,6 +18,7 @@ import {
   type Request,
 } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import type { ByteStream } from "./grpc-service.ts";
+import { type Heartbeat, heartbeatFromProto } from "./heartbeat.ts";
 import { limits } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
 import { levelToProto } from "./output.ts";
@@ -39,6 +39,7 @@ export interface SessionOptions extends CallParts {
   hostVersion: string;
   logger: Logger;
   onLog: (batch: LogBatch) => void;
+  onHeartbeat: () => void;
   /** Why the process is gone, in words; asked only once the session has ended. */
   whyGone: () => Promise<string>;
 }
@@ -238,7 +239,8 @@ export class Session {
         this.#takeCall(kind.value);
         return;
       case "heartbeat":
-        this.#lastHeartbeat = kind.value;
+        this.#lastHeartbeat = heartbeatFromProto(kind.value, this.#options.owns);
+        this.#options.onHeartbeat();
         return;
       case "logBatch":
         this.#options.onLog(kind.value);

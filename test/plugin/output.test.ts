@@ -49,7 +49,7 @@ test("a plugin gets only a few variables of the host's environment", async (t) =
   await processes.acquire({ plugin: manifest("noisy"), connector: "alpha" }, noSignal);
   await waitFor(() => log.find("environment ") !== undefined, { withinMs: 5_000 });
   const names = String(log.find("environment ")?.["msg"]).split(" ")[1]?.split(",") ?? [];
-  const allowed = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ"];
+  const allowed = ["BULKHEAD_LAUNCH_ID", "HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ"];
   assert.deepEqual(
     names.filter((name) => !allowed.includes(name)),
     [],

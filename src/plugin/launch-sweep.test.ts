@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { createLogger } from "../observe/logger.ts";
+import { LaunchSweep, launchIdOf, programOf } from "./launch-sweep.ts";
+
+for (const { name, environment, expect } of [
+  {
+    name: "between other variables",
+    environment: "A=1\0BULKHEAD_LAUNCH_ID=x-1\0B=2\0",
+    expect: "x-1",
+  },
+  { name: "as the first", environment: "BULKHEAD_LAUNCH_ID=x-1\0", expect: "x-1" },
+  { name: "without its closing zero", environment: "BULKHEAD_LAUNCH_ID=x-1", expect: "x-1" },
+  {
+    name: "not as the value of another",
+    environment: "A=BULKHEAD_LAUNCH_ID=x-1\0",
+    expect: undefined,
+  },
+  {
+    name: "not at the end of another's name",
+    environment: "MY_BULKHEAD_LAUNCH_ID=x\0",
+    expect: undefined,
+  },
+  { name: "not in an environment that cannot be read", environment: "", expect: undefined },
+]) {
+  test(`a launch id is found ${name}`, () => assert.equal(launchIdOf(environment), expect));
+}
+
+test("a log line names the program and none of its arguments", () => {
+  assert.equal(programOf("/usr/bin/dump\0--password=secret\0"), "dump");
+  assert.equal(programOf(""), "");
+});
+
+const silent = createLogger({ level: "silent" });
+
+test("a sweep ends also where nothing is left, nothing can be read, or there is no /proc", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "proc-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await mkdir(join(folder, "17"));
+  await mkdir(join(folder, "sys"));
+  await mkdir(join(folder, "18"));
+  await writeFile(join(folder, "18", "environ"), "BULKHEAD_LAUNCH_ID=another\0");
+  const sweep = new LaunchSweep(folder);
+  await sweep.end("x-1", silent);
+  await Promise.all([sweep.end("x-2", silent), sweep.end("x-2", silent), sweep.end("x-3", silent)]);
+  await sweep.idle();
+  await new LaunchSweep(join(folder, "nothing")).end("x-1", silent);
+});
