@@ -162,6 +162,39 @@ export interface ValidationAnswer {
   }[];
 }
 
+/** A process, or the place where one was, for whoever shows how plugins fare. */
+export interface ProcessView {
+  readonly plugin: string;
+  readonly version: string;
+  /** Null: nobody lives there now. */
+  readonly pid: number | null;
+  readonly use: "connector" | "helper" | "attached";
+  readonly at: "starting" | "ready" | "condemned" | "ending" | "ended";
+  readonly connectors: readonly string[];
+  readonly upMs: number | null;
+  /** Of the process itself: as the system counts where it says so, else as the plugin does. */
+  readonly rssBytes: number | null;
+  readonly cpuMs: number | null;
+  readonly sinceHeartbeatMs: number | null;
+  readonly stalled: boolean;
+  /** Processes started in this place after the first. */
+  readonly restarts: number;
+  /** `at` is an ISO time. */
+  readonly lastExit: { readonly text: string; readonly at: string } | null;
+  readonly tasks: readonly TaskActivity[];
+}
+
+/** What a plugin says of one of its tasks with each heartbeat. */
+export interface TaskActivity {
+  readonly connector: string;
+  readonly task: number;
+  /** `idle`, `polling`, `putting`, `backing off`, … */
+  readonly activity: string;
+  readonly activityMs: number;
+  readonly sinceProgressMs: number;
+  readonly transientFailure: string | null;
+}
+
 /** Hands out processes: who shares one is a setting (`plugin.process.per`). */
 export interface PluginProcesses {
   /**
@@ -175,6 +208,20 @@ export interface PluginProcesses {
     config: ConnectorConfig,
     signal: AbortSignal,
   ): Promise<ValidationAnswer>;
+  /**
+   * Asks a program what it is, class by class of its Hello, in a helper process. Answers with the
+   * manifest, its name, version and classes as the program gave them.
+   * @throws TaskError `plugin.launch_failed`, `plugin.request_timeout`, the plugin's own failure, or
+   * `plugin.protocol_error` where it describes nothing that can be used
+   */
+  describe(plugin: PluginManifest, signal: AbortSignal): Promise<PluginManifest>;
+  /** Every place where a process lives or lived; bounded, the oldest that ended are forgotten. */
+  processes(): readonly ProcessView[];
+  /**
+   * Sets a level in every plugin process, those that start later included. `logger` "" is the root;
+   * `level` is pino's word.
+   */
+  setLogLevel(logger: string, level: string): void;
   /** Ends every process: Shutdown, stdin closed, SIGTERM, SIGKILL to the group. */
   close(): Promise<void>;
 }

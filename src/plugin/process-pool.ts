@@ -15,6 +15,7 @@ import type {
   PluginProcesses,
   ProcessLease,
   ProcessUse,
+  ProcessView,
   ValidationAnswer,
 } from "./plugin.ts";
 import { PluginChild } from "./process.ts";
@@ -78,10 +79,18 @@ export async function createPluginProcesses(
   return new ProcessPool(full, gateway);
 }
 
+/** How many loggers' levels are remembered. */
+const logLevelsMax = 1_000;
+
 /** One process and who lives in it. */
 interface Resident {
   readonly key: string;
+  readonly plugin: PluginManifest;
+  readonly use: ProcessView["use"];
+  readonly startedMs: number;
   readonly child: Promise<PluginChild>;
+  /** From the moment it has a pid. */
+  spawned: PluginChild | undefined;
   readonly cancel: AbortController;
   /** How often each connector is held. */
   readonly connectors: Map<string, number>;
@@ -97,6 +106,7 @@ class ProcessPool implements PluginProcesses {
   readonly #open = new Map<string, Resident>();
   /** Every one that has not ended, also those that take no new work. */
   readonly #all = new Set<Resident>();
+  readonly #logLevels = new Map<string, string>();
   #closing: Promise<void> | undefined;
 
   constructor(options: Options, gateway: Gateway) {
@@ -121,21 +131,63 @@ class ProcessPool implements PluginProcesses {
     }
   }
 
-  async validate(
+  validate(
     { className, plugin }: PluginClass,
     config: ConnectorConfig,
     signal: AbortSignal,
   ): Promise<ValidationAnswer> {
     const connector = config["name"] ?? "";
+    return this.#help(plugin, connector, signal, (remote) => remote.validate(className, config));
+  }
+
+  describe(plugin: PluginManifest, signal: AbortSignal): Promise<PluginManifest> {
+    return this.#help(plugin, "", signal, (remote) => remote.describe());
+  }
+
+  /** In a process of its own. */
+  async #help<T>(
+    plugin: PluginManifest,
+    connector: string,
+    signal: AbortSignal,
+    ask: (remote: RemoteProcess) => Promise<T>,
+  ): Promise<T> {
     const resident = this.#launch(undefined, plugin);
     hold(resident, connector, 1);
     try {
       const child = await untilAborted(resident.child, signal);
-      const answer = this.#remote(child, plugin).validate(className, config);
-      return await untilAborted(answer, signal);
+      return await untilAborted(ask(this.#remote(child, plugin)), signal);
     } finally {
-      await this.#release(resident, connector, "the config was validated");
+      await this.#release(resident, connector, "it has answered");
     }
+  }
+
+  processes(): readonly ProcessView[] {
+    const nowMs = this.#options.clock.elapsedMs();
+    return [...this.#all].map(({ plugin, use, spawned, startedMs, connectors }) => ({
+      plugin: plugin.name,
+      version: plugin.version,
+      pid: spawned?.pid ?? null,
+      use,
+      at: spawned?.at ?? "starting",
+      connectors: [...connectors.keys()].filter((name) => name !== ""),
+      upMs: nowMs - startedMs,
+      rssBytes: null,
+      cpuMs: null,
+      sinceHeartbeatMs: null,
+      stalled: false,
+      restarts: 0,
+      lastExit: null,
+      tasks: [],
+    }));
+  }
+
+  setLogLevel(logger: string, level: string): void {
+    // I5: the newest are remembered for those that start later.
+    this.#logLevels.delete(logger);
+    this.#logLevels.set(logger, level);
+    const [oldest] = this.#logLevels.keys();
+    if (this.#logLevels.size > logLevelsMax && oldest !== undefined) this.#logLevels.delete(oldest);
+    for (const { spawned } of this.#all) spawned?.session?.setLogLevel(logger, level);
   }
 
   close(): Promise<void> {
@@ -170,7 +222,13 @@ class ProcessPool implements PluginProcesses {
     const connectors = new Map<string, number>();
     const resident: Resident = {
       key: key ?? "",
-      child: this.#start(plugin, connectors, cancel.signal),
+      plugin,
+      use: key === undefined ? "helper" : "connector",
+      startedMs: this.#options.clock.elapsedMs(),
+      child: this.#start(plugin, connectors, cancel.signal, (child) => {
+        resident.spawned = child;
+      }),
+      spawned: undefined,
       cancel,
       connectors,
       holders: 0,
@@ -185,6 +243,7 @@ class ProcessPool implements PluginProcesses {
     plugin: PluginManifest,
     connectors: ReadonlyMap<string, number>,
     signal: AbortSignal,
+    onSpawn: (child: PluginChild) => void,
   ): Promise<PluginChild> {
     const { logger, clock, calls, maxMessageBytes } = this.#options;
     const { connectMsMax, shutdownMsMax, signalMsMax, windowBytes } = this.#options;
@@ -202,6 +261,7 @@ class ProcessPool implements PluginProcesses {
         signalMsMax,
         messageBytesMax: maxMessageBytes,
         windowBytes,
+        onSpawn,
         openSession: (call, hello, rest) =>
           new Session(call, hello, {
             ...rest,
@@ -209,6 +269,7 @@ class ProcessPool implements PluginProcesses {
             owns: (connector) => connectors.has(connector),
             messageBytesMax: maxMessageBytes,
             heartbeatMs: this.#watch.limits.heartbeatMs,
+            logLevels: this.#logLevels,
             hostName: hostname(),
             hostVersion: productVersion,
           }),

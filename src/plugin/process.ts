@@ -41,6 +41,8 @@ export interface ChildOptions extends ChildLimits {
   sweep: LaunchSweep;
   /** Who lives in it now. */
   connectors: () => readonly string[];
+  /** It has a pid; its Hello may take a while. */
+  onSpawn?: (child: PluginChild) => void;
   openSession: (
     call: ByteStream,
     hello: Hello,
@@ -103,6 +105,7 @@ export class PluginChild {
     const forget = endWithHost(pid, launchId);
     const unwatch = options.watch.add(launched);
     void launched.exited.then(forget).then(unwatch);
+    options.onSpawn?.(launched);
     await launched.#meet(signal);
     return launched;
   }
@@ -115,6 +118,10 @@ export class PluginChild {
   /** Undefined unless it is ready for work. */
   get session(): Session | undefined {
     return this.#state.at === "ready" ? this.#state.session : undefined;
+  }
+
+  get at(): State["at"] {
+    return this.#state.at;
   }
 
   /** Undefined while it owes no heartbeats. */

@@ -4,10 +4,16 @@ import { create } from "@bufbuild/protobuf";
 import { within } from "../base/deadline.ts";
 import { deferred } from "../base/deferred.ts";
 import { HostError, TaskError } from "../base/error.ts";
+import { describedManifest } from "./described-manifest.ts";
 import { failureError } from "./failure-error.ts";
 import { failureFromProto, validationFromProto } from "./from-proto.ts";
 import type { Expectation, Gateway } from "./gateway.ts";
-import { ValidateMode, ValidateRequestSchema } from "./gen/bulkhead/plugin/v1/config_pb.ts";
+import {
+  type ClassDescription,
+  DescribeRequestSchema,
+  ValidateMode,
+  ValidateRequestSchema,
+} from "./gen/bulkhead/plugin/v1/config_pb.ts";
 import {
   StartConnectorRequestSchema,
   StopConnectorRequestSchema,
@@ -39,6 +45,9 @@ export interface RemoteProcessOptions {
   stopMsMax: number;
   messageBytesMax: number;
 }
+
+/** I5: each is asked for by itself. */
+const describedClassesMax = 1_000;
 
 /** What both kinds of stream have while a task starts. */
 interface Starting {
@@ -111,6 +120,24 @@ export class RemoteProcess implements PluginProcess {
       throw failureError("validate a config", failureFromProto(result.failure));
     }
     return validationFromProto(result);
+  }
+
+  /** @throws TaskError; the message says what is wrong where nothing usable is described */
+  async describe(): Promise<PluginManifest> {
+    const { plugin: manifest } = this.#options;
+    const { plugin } = await this.#session("describe");
+    if (plugin.classes.length > describedClassesMax) {
+      throw protocolError(
+        `it has ${plugin.classes.length} classes, more than ${describedClassesMax}`,
+      );
+    }
+    const classes: ClassDescription[] = [];
+    for (const name of plugin.classes) {
+      const value = create(DescribeRequestSchema, { class: name });
+      const result = await this.#request("describe", value, { connector: "" });
+      classes.push(...result.classes);
+    }
+    return describedManifest(manifest, plugin, classes);
   }
 
   startSourceTask(start: TaskStart, signal: AbortSignal): Promise<SourceStream> {

@@ -13,6 +13,8 @@ import {
   type Hello,
   HostMessageSchema,
   type LogBatch,
+  type PluginInfo,
+  PluginInfoSchema,
   PluginMessageSchema,
   type Reply,
   type Request,
@@ -35,6 +37,8 @@ export const hostCapabilities: readonly string[] = ["canonical_json"];
 export interface SessionOptions extends CallParts {
   messageBytesMax: number;
   heartbeatMs: number;
+  /** Levels that a person set while running, by logger; "" is the root. */
+  logLevels: ReadonlyMap<string, string>;
   hostName: string;
   hostVersion: string;
   logger: Logger;
@@ -65,6 +69,8 @@ interface Open {
 }
 
 export class Session {
+  /** What the program said it is. */
+  readonly plugin: PluginInfo;
   readonly #options: SessionOptions;
   readonly #outbox: Outbox;
   readonly #open = new Map<bigint, Open>();
@@ -80,6 +86,7 @@ export class Session {
 
   constructor(call: ByteStream, hello: Hello, options: SessionOptions) {
     this.#options = options;
+    this.plugin = hello.plugin ?? create(PluginInfoSchema);
     this.#capabilities = new Set(
       hello.capabilities.filter((one) => hostCapabilities.includes(one)),
     );
@@ -201,12 +208,13 @@ export class Session {
   }
 
   #welcome(): WelcomeInit {
-    const { heartbeatMs, hostName, hostVersion, logger } = this.#options;
+    const { heartbeatMs, hostName, hostVersion, logger, logLevels } = this.#options;
+    const levels = new Map([["", logger.level], ...logLevels]);
     return {
       protocol: protocolVersion,
       capabilities: [...this.#capabilities],
       heartbeatIntervalMs: BigInt(heartbeatMs),
-      logLevels: [{ logger: "", level: levelToProto(logger.level) }],
+      logLevels: [...levels].map(([name, level]) => ({ logger: name, level: levelToProto(level) })),
       hostName,
       hostVersion,
     };
