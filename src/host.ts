@@ -7,6 +7,7 @@ import { systemClock } from "./base/clock.ts";
 import { ConfigError } from "./base/error.ts";
 import { Latest } from "./base/latest.ts";
 import { Scope } from "./base/scope.ts";
+import { soon } from "./base/soon.ts";
 import { connectVersion, productVersion } from "./base/version.ts";
 import { soloMember } from "./cluster/solo-member.ts";
 import { workerId } from "./config/listener.ts";
@@ -20,12 +21,15 @@ import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
 import type { Kafka } from "./kafka/kafka.ts";
 import { openTopicLog } from "./kafka/topic-log.ts";
 import { withProducerConfig } from "./kafka/with-producer-config.ts";
-import { createLogger, type Logger } from "./observe/logger.ts";
+import { type HostLog, openHostLog } from "./observe/host-log.ts";
+import type { Logger } from "./observe/logger.ts";
+import type { HostPart } from "./observe/logger-name.ts";
 import { discoverPlugins } from "./plugin/discovery.ts";
 import type { PluginCalls, PluginCatalog, PluginClass, PluginProcesses } from "./plugin/plugin.ts";
 import { createPluginProcesses } from "./plugin/process-pool.ts";
 import { createRestServer } from "./rest/server.ts";
 import { putConnector, type RunningHost, runningTasks } from "./running-host.ts";
+import { connectorNames } from "./state/cluster-state.ts";
 import { openConfigStore } from "./store/config-store.ts";
 import { type OffsetStore, openOffsetStore } from "./store/offset-store.ts";
 import { openStatusStore } from "./store/status-store.ts";
@@ -37,8 +41,8 @@ import { restartBounds } from "./worker/restart-policy.ts";
 import type { StatusReport, Worker } from "./worker/worker.ts";
 
 export interface HostOptions {
-  /** Default: JSON lines on stdout at the worker's `log.level`. */
-  readonly logger?: Logger;
+  /** Default: on stdout, as the worker's `log.level` and `log.format` say. */
+  readonly log?: HostLog;
   /** Where the properties are from, for errors: `the worker config file a.properties`. */
   readonly source?: string;
 }
@@ -58,11 +62,13 @@ export async function startHost(
   options: HostOptions = {},
 ): Promise<RunningHost> {
   const config = parseWorkerConfig(properties, options.source);
-  const logger = options.logger ?? createLogger({ level: config.logLevel });
+  const { logLevel: level, logFormat: format } = config;
+  const log = options.log ?? (await openHostLog({ level, format }));
+  const logger = log.logger.child({ part: "host" });
   for (const warning of config.warnings) logger.warn(warning);
   const scope = new Scope();
   try {
-    return await new Host(config, logger, scope).start();
+    return await new Host(config, log, scope).start();
   } catch (error) {
     await scope.close(error).catch((late: unknown) => logger.error({ err: late }, "cannot end"));
     throw error;
@@ -77,6 +83,7 @@ interface Stores {
 
 class Host {
   readonly #config: WorkerConfig;
+  readonly #log: HostLog;
   readonly #logger: Logger;
   readonly #scope: Scope;
   /** Set by whatever the herder's loop has to look at. */
@@ -84,9 +91,10 @@ class Host {
   #worker: Worker | undefined;
   #boundPort: number | undefined;
 
-  constructor(config: WorkerConfig, logger: Logger, scope: Scope) {
+  constructor(config: WorkerConfig, log: HostLog, scope: Scope) {
     this.#config = config;
-    this.#logger = logger;
+    this.#log = log;
+    this.#logger = this.#loggerOf("host");
     this.#scope = scope;
   }
 
@@ -107,7 +115,7 @@ class Host {
       version: connectVersion,
       commit: productVersion,
       hostVersion: productVersion,
-      logger: this.#logger,
+      log: { ...this.#log, logger: this.#loggerOf("rest") },
       runningTasks: () => runningTasks(worker),
     });
     this.#boundPort = Number(new URL(rest.url).port);
@@ -125,6 +133,10 @@ class Host {
       failed,
       stop: () => this.#scope.close(),
     };
+  }
+
+  #loggerOf(part: HostPart): Logger {
+    return this.#log.logger.child({ part });
   }
 
   async #openLog(): Promise<Kafka> {
@@ -146,7 +158,7 @@ class Host {
       retentionMs: embedded.retentionMs,
       retentionBytes: embedded.retentionBytes,
       segmentBytes: embedded.segmentBytes,
-      logger: this.#logger,
+      logger: this.#loggerOf("embedded"),
     });
     this.#scope.defer(() => kafka.close());
     return kafka;
@@ -166,7 +178,7 @@ class Host {
   }
 
   async #openStores(kafka: Kafka): Promise<Stores> {
-    const logger = this.#logger;
+    const logger = this.#loggerOf("store");
     const onChange = () => this.#wake.set(true);
     const opener =
       (name: string, purpose: string): OpenLog =>
@@ -197,13 +209,24 @@ class Host {
     });
     // The herder closes these two with its last words; here they end when it never came to run.
     this.#scope.defer(() => statuses.close());
+    let opened: ConfigStore | undefined;
+    // The lines of a connector go when it is deleted.
+    const forgetLines = soon(() => {
+      if (opened === undefined) return;
+      const names = new Set<string>(connectorNames(opened.state));
+      this.#log.rings.keepOnly((name) => names.has(name));
+    });
     const configs = await openConfigStore({
       openLog: opener("config", "connector configurations"),
       topic: "connect-configs",
       logger,
-      onChange,
+      onChange: () => {
+        onChange();
+        forgetLines();
+      },
     });
     this.#scope.defer(() => configs.close());
+    opened = configs;
     return { configs, statuses, offsets };
   }
 
@@ -214,7 +237,7 @@ class Host {
       raiseError: (name, failure) => this.#worker?.raiseError(name, failure),
     };
     const processes = await createPluginProcesses({
-      logger: this.#logger,
+      logger: this.#loggerOf("plugin"),
       processPer: this.#config.processPer,
       connectMsMax: this.#config.pluginConnectTimeoutMs,
       shutdownMsMax: this.#config.taskShutdownGracefulTimeoutMs,
@@ -250,7 +273,7 @@ class Host {
         config,
         offsets: stores.offsets,
         processes,
-        logger: this.#logger,
+        logger: this.#loggerOf("task"),
       }),
       limits: {
         offsetFlushIntervalMs: config.offsetFlushIntervalMs,
@@ -269,7 +292,7 @@ class Host {
         delayMs: config.restartDelayMs,
         delayMsMax: config.restartDelayMsMax,
       },
-      logger: this.#logger,
+      logger: this.#loggerOf("worker"),
       clock: systemClock,
       onStatus: (report) => putStatus(stores.statuses, report),
       onChange: () => this.#wake.set(true),
@@ -296,7 +319,7 @@ class Host {
       wake: this.#wake,
       findClass: (name) => findConnector(catalog, name),
       validate,
-      logger: this.#logger,
+      logger: this.#loggerOf("herder"),
       clock: systemClock,
     });
   }

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { TaskError } from "../base/error.ts";
-import { createLogger, type Logger } from "../observe/logger.ts";
+import { type HostLog, openHostLog } from "../observe/host-log.ts";
 import {
   lineNumber,
   made,
@@ -23,7 +23,7 @@ import { introduction, plainLine, screen, summary, type View } from "./quickstar
 /** Starts a host from the properties of a worker file. */
 export type StartQuickstartHost = (
   properties: Readonly<Record<string, string>>,
-  options: { logger: Logger },
+  options: { log: HostLog },
 ) => Promise<QuickstartHost>;
 
 /** Where quickstart runs; a test hands in its own. */
@@ -69,9 +69,8 @@ async function inFolder(
   const sinkFile = join(folder, "copy.txt");
   await writeFile(sourceFile, "");
   const usualIsFree = await isFree(usualPort);
-  const logger = createLogger({ destination: log });
   const properties = workerProperties(folder, usualIsFree ? usualPort : 0);
-  const host = await startHost(properties, { logger });
+  const host = await startHost(properties, { log: await openHostLog({ destination: log }) });
   try {
     await create(host, made.source, { ...fileSource, file: sourceFile, topic: made.topic });
     await create(host, made.sink, { ...fileSink, file: sinkFile, topics: made.topic });

@@ -45,6 +45,7 @@ test("the least worker file gets Connect's defaults and ours", () => {
       segmentBytes: 134_217_728,
     },
     logLevel: "info",
+    logFormat: "auto",
     warnings: [],
   });
 });

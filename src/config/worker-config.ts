@@ -56,6 +56,7 @@ export interface WorkerConfig {
   readonly producer: Properties;
   readonly embedded: EmbeddedConfig;
   readonly logLevel: string;
+  readonly logFormat: "auto" | "json" | "pretty";
   /** Sentences about keys that have no effect; for the log at start. */
   readonly warnings: readonly string[];
   /** As read. */
@@ -141,6 +142,7 @@ function typed(
       segmentBytes: number("embedded.segment.bytes"),
     },
     logLevel: text("log.level"),
+    logFormat: text("log.format") as WorkerConfig["logFormat"],
     warnings: warningsOf(checked, properties),
     properties,
   };

@@ -141,6 +141,13 @@ const bulkheadRows: readonly Row[] = [
     "The least important level that is logged.",
     oneOf("fatal", "error", "warn", "info", "debug", "trace", "silent"),
   ],
+  [
+    "log.format",
+    "STRING",
+    "auto",
+    "JSON lines, or lines for people; auto is for people on a terminal only.",
+    oneOf("auto", "json", "pretty"),
+  ],
 ];
 
 /** The worker's keys with Connect's defaults, then ours. */

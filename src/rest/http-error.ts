@@ -1,10 +1,13 @@
 /** The one place where errors become HTTP answers, and the answers of the HTTP layer itself. */
+import type { Readable } from "node:stream";
 import { ConfigError, errorLine, RequestError } from "../base/error.ts";
 
 /** What a handler gives back; no body = no entity. */
 export interface Answer {
   readonly status: number;
   readonly body?: unknown;
+  /** Instead of a body; whoever answers destroys it when nobody reads it any more. */
+  readonly stream?: Readable;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

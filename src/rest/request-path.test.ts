@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { acceptsJson, isJson } from "./media-type.ts";
+import { isJson, preferred } from "./media-type.ts";
 import { encodeName, parseRequestPath } from "./request-path.ts";
 
 const kept: { target: string; url: string }[] = [
@@ -63,7 +63,22 @@ const accepts: { header: string | undefined; json: boolean }[] = [
 
 for (const { header, json } of accepts) {
   test(`Accept: ${header} ${json ? "takes" : "does not take"} JSON`, () =>
-    assert.equal(acceptsJson(header), json));
+    assert.equal(preferred(header, ["application/json"]) !== undefined, json));
+}
+
+const types = ["application/json", "text/plain", "text/event-stream"];
+const choices: { header: string | undefined; type: string | undefined }[] = [
+  { header: undefined, type: "application/json" },
+  { header: "*/*", type: "application/json" },
+  { header: "text/*", type: "text/plain" },
+  { header: "text/event-stream", type: "text/event-stream" },
+  { header: "text/event-stream, */*;q=0.1", type: "text/event-stream" },
+  { header: "text/html, text/plain;q=0.5, */*;q=0.1", type: "text/plain" },
+  { header: "text/html", type: undefined },
+];
+
+for (const { header, type } of choices) {
+  test(`Accept: ${header} prefers ${type}`, () => assert.equal(preferred(header, types), type));
 }
 
 test("a content type is JSON in any case and with parameters", () => {

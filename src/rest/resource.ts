@@ -15,6 +15,8 @@ export interface Endpoint {
   readonly readsBody?: boolean;
   /** Served before the herder is ready, and keeps its own time. */
   readonly always?: boolean;
+  /** Media types it can answer with; JSON when it does not say. Errors are JSON for everyone. */
+  readonly produces?: readonly string[];
   handle(call: Call): Promise<Answer>;
 }
 
@@ -24,6 +26,8 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   /** All values of a query parameter, in order. */
   readonly query: (name: string) => readonly string[];
+  /** By its name in lower case. */
+  readonly header: (name: "accept" | "last-event-id") => string | undefined;
   readonly body: Buffer | undefined;
   /** `http://host:port` as the client sees it. */
   readonly baseUrl: string;

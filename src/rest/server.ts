@@ -1,4 +1,5 @@
 /** The REST server: fastify routes, one answer for every request, and the sockets it listens on. */
+import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
@@ -9,12 +10,14 @@ import type { Listener } from "../config/listener.ts";
 import type { SubmittedConfig } from "../config/parse.ts";
 import type { ConfigInfos } from "../config/validation.ts";
 import type { Herder } from "../herder/herder.ts";
-import type { Logger } from "../observe/logger.ts";
+import type { HostLog } from "../observe/host-log.ts";
 import type { PluginCatalog } from "../plugin/plugin.ts";
 import { connectorResources } from "./connectors.ts";
 import { healthResources } from "./health.ts";
 import { type Answer, answerOf, errorAnswer, frameworkAnswer } from "./http-error.ts";
-import { acceptsJson, isJson } from "./media-type.ts";
+import { loggerResources } from "./loggers.ts";
+import { type LogParts, logResources } from "./logs.ts";
+import { isJson, preferred } from "./media-type.ts";
 import { ownResources, type RunningTask } from "./own.ts";
 import { pluginResources } from "./plugins.ts";
 import { parseRequestPath } from "./request-path.ts";
@@ -34,23 +37,29 @@ export interface RestOptions {
   readonly commit: string;
   /** Our own version, for the `Server` header: `/` has no room for it. */
   readonly hostVersion: string;
-  readonly logger: Logger;
+  /** What it logs to, and what it shows and changes of the log. */
+  readonly log: HostLog;
   /** For `/bulkhead/tasks`. */
   readonly runningTasks?: () => readonly RunningTask[];
   /** Connect's limits, shorter in tests. */
   readonly requestMsMax?: number;
   readonly healthMsMax?: number;
   readonly closeMsMax?: number;
+  readonly following?: Pick<LogParts, "heartbeatMs" | "followersMax">;
 }
 
 interface ServeOptions extends RestOptions {
   /** The answer to whatever still waits when the server has closed. */
   readonly cut: Deferred<Answer>;
+  /** Fires when the server begins to close. */
+  readonly closing: AbortSignal;
 }
 
 /** I5: nobody sends a config of this size. */
 const bodyBytesMax = 16 * 1024 * 1024;
 const paramLengthMax = 16 * 1024;
+/** How long a stream's reader may take for what is left when the server closes. */
+const lastWordsMsMax = 500;
 
 /**
  * Listens on every address before it resolves.
@@ -65,8 +74,11 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
   acceptAnyBody(app);
   app.setNotFoundHandler((_request, reply) => send(reply, frameworkAnswer(404)));
   app.setErrorHandler((error, _request, reply) => send(reply, httpLayerAnswer(error)));
-  const cut = deferred<Answer>();
-  for (const resource of resources(options)) serve(app, resource, { ...options, cut });
+  const closing = new AbortController();
+  // Each follower of a log listens to it.
+  setMaxListeners(0, closing.signal);
+  const serving = { ...options, cut: deferred<Answer>(), closing: closing.signal };
+  for (const resource of resources(serving)) serve(app, resource, serving);
   await app.ready();
 
   const sockets = new Sockets(app, `bulkhead/${options.hostVersion}`);
@@ -80,22 +92,26 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
   return {
     url: sockets.url,
     async close() {
+      closing.abort();
       await sockets.close(options.closeMsMax ?? 60_000);
       // I6: no request waits on after its connection is gone.
-      cut.resolve(errorAnswer(500, "Worker is shutting down"));
+      serving.cut.resolve(errorAnswer(500, "Worker is shutting down"));
       await app.close();
     },
   };
 }
 
-function resources(options: RestOptions): readonly Resource[] {
-  const { herder, catalog, validate, version, commit } = options;
+function resources(options: ServeOptions): readonly Resource[] {
+  const { herder, catalog, validate, version, commit, closing } = options;
+  const { logger, levels, rings } = options.log;
   return [
     ...healthResources({ herder, version, commit, healthMsMax: options.healthMsMax ?? 10_000 }),
     ...connectorResources({ herder, validate }),
     ...taskResources(herder),
     ...pluginResources({ catalog, validate, converterVersion: version }),
     ...ownResources(options.runningTasks ?? (() => [])),
+    ...loggerResources({ levels, logger }),
+    ...logResources({ herder, rings, closing, ...options.following }),
   ];
 }
 
@@ -118,6 +134,7 @@ function serve(app: FastifyInstance, resource: Resource, options: ServeOptions):
     handler: async (request, reply) => {
       const endpoint = endpointOf(resource, request.method);
       const answer = endpoint ? await answerCall(endpoint, request, options) : frameworkAnswer(405);
+      if (answer.stream !== undefined) endWithServer(reply, options.closing);
       return send(reply, answer);
     },
   });
@@ -130,13 +147,17 @@ function endpointOf(resource: Resource, method: string): Endpoint | undefined {
 /** The checks of the HTTP layer, in Connect's order. */
 function refuse(resource: Resource, request: FastifyRequest): Answer | undefined {
   if (request.method === "OPTIONS") return allowed(resource);
-  if (endpointOf(resource, request.method) === undefined) return frameworkAnswer(405);
+  const endpoint = endpointOf(resource, request.method);
+  if (endpoint === undefined) return frameworkAnswer(405);
   const type = request.headers["content-type"];
   const hasBody = ["POST", "PUT", "PATCH"].includes(request.method);
   if (hasBody && type !== undefined && !isJson(type)) return frameworkAnswer(415);
-  if (!acceptsJson(request.headers.accept)) return frameworkAnswer(406);
+  const { accept } = request.headers;
+  if (preferred(accept, endpoint.produces ?? json) === undefined) return frameworkAnswer(406);
   return undefined;
 }
+
+const json = ["application/json"];
 
 function allowed(resource: Resource): Answer {
   const methods = Object.keys(resource.methods);
@@ -149,7 +170,8 @@ async function answerCall(
   request: FastifyRequest,
   options: ServeOptions,
 ): Promise<Answer> {
-  const { herder, logger, requestMsMax = 90_000 } = options;
+  const { herder, requestMsMax = 90_000 } = options;
+  const { logger } = options.log;
   const call = callOf(request);
   const untyped = request.headers["content-type"] === undefined;
   if (endpoint.readsBody && untyped && call.body?.length) return frameworkAnswer(415);
@@ -179,6 +201,7 @@ function callOf(request: FastifyRequest): Call {
   return {
     params: request.params as Readonly<Record<string, string>>,
     query: (name) => (Object.hasOwn(query, name) ? [query[name] ?? []].flat() : []),
+    header: (name) => request.headers[name] as string | undefined,
     body: Buffer.isBuffer(body) ? body : undefined,
     baseUrl: `http://${request.headers.host ?? "localhost"}`,
   };
@@ -194,10 +217,21 @@ function httpLayerAnswer(error: unknown): Answer {
 function send(reply: FastifyReply, answer: Answer): FastifyReply {
   reply.code(answer.status);
   for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
+  if (answer.stream !== undefined) {
+    if (reply.request.method !== "HEAD") return reply.send(answer.stream);
+    answer.stream.destroy();
+  }
   if (answer.body === undefined) return reply.send();
   if (!reply.hasHeader("content-type")) reply.header("content-type", "application/json");
   const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
   return reply.send(Buffer.from(text));
+}
+
+/** I6: a reader that does not take the end of its stream is cut off. */
+function endWithServer(reply: FastifyReply, closing: AbortSignal): void {
+  const cut = () => void setTimeout(() => reply.raw.destroy(), lastWordsMsMax).unref();
+  closing.addEventListener("abort", cut, { once: true });
+  reply.raw.once("close", () => closing.removeEventListener("abort", cut));
 }
 
 /** The listening sockets, one server each, all in front of the same routes. */

@@ -21,7 +21,6 @@ export const knownDifferences: readonly KnownDifference[] = [
   { case: "delete", steps: [12], why: offsets },
   { case: "flow-string", steps: [11, 12], why: offsets },
   { case: "flow-string", steps: [17, 18], why: topics },
-  { case: "http-trailing-slash", steps: [8], why: "the loggers endpoints come later" },
   { case: "lifecycle-unknown", steps: [9], why: topics },
   { case: "lifecycle-unknown", steps: [10, 11], why: offsets },
   { case: "names-space", steps: [5], why: topics },

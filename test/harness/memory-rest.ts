@@ -1,6 +1,8 @@
 /** The REST server on a free port, over a herder in memory and the file connectors. */
 import type { SubmittedConfig } from "../../src/config/parse.ts";
 import { pluginDescText, validateConnector } from "../../src/config/validate-connector.ts";
+import { logLevelsFrom } from "../../src/observe/log-levels.ts";
+import { LogRings } from "../../src/observe/log-rings.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import type { RestServer } from "../../src/rest/rest.ts";
 import { createRestServer, type RestOptions } from "../../src/rest/server.ts";
@@ -37,7 +39,7 @@ export function startMemoryRest(
     version: "4.1.1",
     commit: "0000000000000000",
     hostVersion: "0.1.0",
-    logger: silentLogger(),
+    log: { logger: silentLogger(), levels: logLevelsFrom("info"), rings: new LogRings() },
     ...options,
   });
 }
