@@ -175,6 +175,8 @@ export class Session {
   }
 
   #sendHeartbeat(): void {
+    // A host that does not read gets no pile of them: the next one says all that these would.
+    if (this.#blocked) return;
     const cpu = process.cpuUsage();
     this.#heartbeats += 1n;
     this.#send({

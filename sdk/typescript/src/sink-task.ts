@@ -178,7 +178,7 @@ export class SinkTask implements RunningTask {
       const work = this.#work.shift();
       if (work !== undefined) return work;
       if (this.#stopping) return undefined;
-      if (!this.#failed) this.#meter.now(TaskActivity.IDLE);
+      this.#meter.rest();
       const wake = deferred();
       this.#wake = wake;
       const idleMs = this.#idleMs();
@@ -244,7 +244,7 @@ export class SinkTask implements RunningTask {
       if (this.#stopping) return putResult(batch, this.#epoch, { at: "discarded" });
       const result = putResult(batch, this.#epoch, { at: "threw", error });
       if (result.value.kind?.case === "retry") this.#meter.backingOff(toFailure(error));
-      if (result.value.kind?.case === "failure") this.#failed = true;
+      if (result.value.kind?.case === "failure") this.#becomeFailed();
       this.#epoch = Number(result.value.epoch);
       return result;
     }
@@ -258,6 +258,7 @@ export class SinkTask implements RunningTask {
     this.#timeoutMs = undefined;
     try {
       await this.#definition.put([], context);
+      this.#meter.overcame();
     } catch (error) {
       if (this.#stopping) return;
       if (error instanceof RetriableError) {
@@ -268,6 +269,8 @@ export class SinkTask implements RunningTask {
   }
 
   async #open(open: Open): Promise<void> {
+    // The contract has no activity of its own for the two: they start and stop work on partitions.
+    this.#meter.now(TaskActivity.STARTING);
     this.#partitions.add(open.partitions);
     const partitions = open.partitions.map((one) => ({
       topic: one.topic,
@@ -279,6 +282,7 @@ export class SinkTask implements RunningTask {
   }
 
   async #close(close: Close): Promise<void> {
+    this.#meter.now(TaskActivity.STOPPING);
     this.#partitions.remove(close.partitions);
     const partitions = close.partitions.map(({ topic, partition }) => ({ topic, partition }));
     const failed = await this.#attempt((context) => this.#definition.close?.(partitions, context));
@@ -324,8 +328,14 @@ export class SinkTask implements RunningTask {
 
   /** The task has failed: no more puts; flush, close and stop are still served. */
   #fail(error: unknown): void {
-    this.#failed = true;
+    this.#becomeFailed();
     this.#send({ case: "failure", value: toFailure(error) });
+  }
+
+  /** It overcomes nothing any more. */
+  #becomeFailed(): void {
+    this.#failed = true;
+    this.#meter.overcame();
   }
 
   async #stop(): Promise<void> {

@@ -63,6 +63,7 @@ async function readThrough(options: PollOptions): Promise<void> {
       sender.waiting(true);
       const next = await iterator.next();
       sender.waiting(false);
+      meter.overcame();
       if (signal.aborted) return;
       if (next.done === true) {
         over = true;

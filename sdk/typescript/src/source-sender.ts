@@ -226,6 +226,7 @@ export class SourceSender {
     this.#stopLingering();
     this.#due = false;
     this.#sentAtMs = performance.now();
+    meter.progress();
     if (this.#packer.count > 0) {
       this.#batchSeq += 1;
       const batch = this.#packer.finish(this.#batchSeq, pollEnd);
@@ -234,7 +235,6 @@ export class SourceSender {
       for (const [partition, offset] of batch.lastOffsets) offsets.sent(partition, offset);
       this.sentRecords += batch.count;
       meter.recordsOut += batch.count;
-      meter.progress();
       if (onSent !== undefined) {
         onSent(this.#batchSeq, this.#batchRecords);
         this.#batchRecords = [];

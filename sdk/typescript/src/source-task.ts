@@ -107,6 +107,8 @@ export class SourceTask implements RunningTask {
       if (!this.#cancel.signal.aborted) {
         this.#sender.sendWhatHasCredit();
         this.#send({ case: "failure", value: toFailure(error) });
+        this.#meter.overcame();
+        this.#meter.now(TaskActivity.IDLE);
         this.#end("the task has failed");
       }
     }

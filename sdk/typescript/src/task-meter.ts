@@ -24,8 +24,19 @@ export class TaskMeter {
     this.#sinceMs = performance.now();
   }
 
+  /** Nothing to do now; while a failure is not overcome that is a pause before the next attempt. */
+  rest(): void {
+    this.now(this.#transient === undefined ? TaskActivity.IDLE : TaskActivity.BACKING_OFF);
+  }
+
+  /** Records went through. */
   progress(): void {
     this.#progressMs = performance.now();
+    this.overcame();
+  }
+
+  /** What failed before went well, be it without records. */
+  overcame(): void {
     this.#transient = undefined;
   }
 
