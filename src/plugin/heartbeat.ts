@@ -1,22 +1,11 @@
 /** What a process says of itself in a heartbeat, in the host's own types. */
 import { TaskActivity, type Heartbeat as Wire } from "./gen/bulkhead/plugin/v1/session_pb.ts";
+import type { TaskActivity as TaskView } from "./plugin.ts";
 
 export interface Heartbeat {
   readonly rssBytes: number;
   readonly cpuMs: number;
-  readonly tasks: readonly TaskFare[];
-}
-
-/** How a task fares in its plugin; all durations as of the heartbeat. */
-export interface TaskFare {
-  readonly connector: string;
-  readonly task: number;
-  /** `idle`, `polling`, `putting`, `backing_off`, `flushing`, `starting`, `stopping`, `paused`. */
-  readonly activity: string;
-  readonly activityMs: number;
-  readonly sinceProgressMs: number;
-  /** The last failure that it means to overcome by itself; null once it has. */
-  readonly transientFailure: string | null;
+  readonly tasks: readonly TaskView[];
 }
 
 /** I5: what is kept of one that a plugin fills. */
@@ -24,7 +13,10 @@ const tasksMax = 1_000;
 const failureTextMax = 1_000;
 
 const activityNames = new Map<number, string>(
-  Object.entries(TaskActivity).map(([name, value]) => [value, name.toLowerCase()]),
+  Object.entries(TaskActivity).map(([name, value]) => [
+    value,
+    name.toLowerCase().replaceAll("_", " "),
+  ]),
 );
 
 /** `owns`: no process speaks for the tasks of a connector that does not live in it. */
@@ -46,7 +38,7 @@ export function heartbeatFromProto(wire: Wire, owns: (connector: string) => bool
 }
 
 /** The tasks of a heartbeat that came so long ago: what they were doing then, they do still. */
-export function tasksLater(tasks: readonly TaskFare[], sinceMs: number): TaskFare[] {
+export function tasksLater(tasks: readonly TaskView[], sinceMs: number): TaskView[] {
   return tasks.map((task) => ({
     ...task,
     activityMs: task.activityMs + sinceMs,

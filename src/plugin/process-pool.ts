@@ -19,6 +19,7 @@ import type {
   ValidationAnswer,
 } from "./plugin.ts";
 import { PluginChild } from "./process.ts";
+import { fareOf } from "./process-fare.ts";
 import { ProcessWatch } from "./process-watch.ts";
 import { RemoteProcess } from "./remote-process.ts";
 import { rejectSession, Session } from "./session.ts";
@@ -171,13 +172,9 @@ class ProcessPool implements PluginProcesses {
       at: spawned?.at ?? "starting",
       connectors: [...connectors.keys()].filter((name) => name !== ""),
       upMs: nowMs - startedMs,
-      rssBytes: null,
-      cpuMs: null,
-      sinceHeartbeatMs: null,
-      stalled: false,
+      ...fareOf(spawned, nowMs),
       restarts: 0,
       lastExit: null,
-      tasks: [],
     }));
   }
 
