@@ -25,6 +25,7 @@ import { type HostLog, openHostLog } from "./observe/host-log.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { HostPart } from "./observe/logger-name.ts";
 import { discoverPlugins } from "./plugin/discovery.ts";
+import { loadLauncher } from "./plugin/launcher.ts";
 import type { PluginCalls, PluginCatalog, PluginClass, PluginProcesses } from "./plugin/plugin.ts";
 import { createPluginProcesses } from "./plugin/process-pool.ts";
 import { createRestServer } from "./rest/server.ts";
@@ -123,6 +124,8 @@ class Host {
     this.#scope.defer(() => rest.close());
     await Promise.race([herder.ready, failed]);
     this.#logger.info({ url: rest.url, version: productVersion }, "the REST API is ready");
+    // A launch tells what is wrong with it; this only comes before it.
+    loadLauncher().catch(() => {});
     return {
       restUrl: rest.url,
       admin: kafka.admin,

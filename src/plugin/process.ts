@@ -2,7 +2,6 @@
  * One plugin process from its launch to its last child's end: own process group, an environment made
  * from nothing, one JSON line on stdin, everything it prints captured, and an end that always comes.
  */
-import { execa } from "execa";
 import type { Clock } from "../base/clock.ts";
 import { within } from "../base/deadline.ts";
 import { deferred } from "../base/deferred.ts";
@@ -12,16 +11,14 @@ import { resolveCommand } from "./command-line.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Hello } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import type { ByteStream } from "./grpc-service.ts";
-import { type LaunchSweep, launchVariable, newLaunchId } from "./launch-sweep.ts";
+import { type LaunchSweep, newLaunchId } from "./launch-sweep.ts";
+import { loadLauncher, type Spawned } from "./launcher.ts";
 import { Liveness } from "./liveness.ts";
 import { PluginOutput } from "./output.ts";
 import type { ExitReason, PluginManifest } from "./plugin.ts";
 import { endWithHost } from "./process-group.ts";
 import type { ProcessWatch } from "./process-watch.ts";
 import { protocolVersion, rejectSession, type Session, type SessionOptions } from "./session.ts";
-
-/** The only variables that a plugin gets of the host's environment. */
-const environmentAllowed = ["PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR"];
 
 export interface ChildLimits {
   connectMsMax: number;
@@ -92,6 +89,7 @@ export class PluginChild {
     const { name } = options.plugin;
     const command = await resolveCommand(options.plugin);
     if (command.at === "unusable") throw cannotStart(name, command.reason);
+    const spawn = await loadLauncher();
     signal.throwIfAborted();
     const launchId = newLaunchId();
     const child = spawn(command.program, command.args, options.plugin.directory, launchId);
@@ -302,33 +300,6 @@ const lastWordsMsMax = 250;
 
 /** How long an end may wait for what the process left behind; the sweep goes on all the same. */
 const sweepMsMax = 500;
-
-/** execa reads nothing and kills nothing by itself: output and ends are this file's. */
-function spawn(program: string, args: readonly string[], cwd: string, launchId: string) {
-  return execa(program, args, {
-    cwd,
-    env: { ...environment(), [launchVariable]: launchId },
-    extendEnv: false,
-    detached: true,
-    cleanup: false,
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "pipe",
-    buffer: false,
-    reject: false,
-  });
-}
-
-type Spawned = ReturnType<typeof spawn>;
-
-function environment(): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const name of environmentAllowed) {
-    const value = process.env[name];
-    if (value !== undefined) env[name] = value;
-  }
-  return env;
-}
 
 function closed(stream: NodeJS.ReadableStream & { readableEnded?: boolean }): Promise<void> {
   if (stream.readableEnded) return Promise.resolve();
