@@ -7,7 +7,6 @@ import { systemClock } from "./base/clock.ts";
 import { ConfigError } from "./base/error.ts";
 import { Latest } from "./base/latest.ts";
 import { Scope } from "./base/scope.ts";
-import { soon } from "./base/soon.ts";
 import { connectVersion, productVersion } from "./base/version.ts";
 import { soloMember } from "./cluster/solo-member.ts";
 import { workerId } from "./config/listener.ts";
@@ -19,7 +18,6 @@ import { createConnector } from "./connector/connector-runner.ts";
 import { openEmbedded } from "./embedded/embedded.ts";
 import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
 import type { Kafka } from "./kafka/kafka.ts";
-import { openTopicLog } from "./kafka/topic-log.ts";
 import { withProducerConfig } from "./kafka/with-producer-config.ts";
 import { type HostLog, openHostLog } from "./observe/host-log.ts";
 import type { Logger } from "./observe/logger.ts";
@@ -30,11 +28,9 @@ import type { PluginCalls, PluginCatalog, PluginClass, PluginProcesses } from ".
 import { createPluginProcesses } from "./plugin/process-pool.ts";
 import { createRestServer } from "./rest/server.ts";
 import { putConnector, type RunningHost, runningTasks } from "./running-host.ts";
-import { connectorNames } from "./state/cluster-state.ts";
-import { openConfigStore } from "./store/config-store.ts";
-import { type OffsetStore, openOffsetStore } from "./store/offset-store.ts";
-import { openStatusStore } from "./store/status-store.ts";
-import type { ConfigStore, OpenLog, StatusStore } from "./store/store.ts";
+import type { OffsetStore } from "./store/offset-store.ts";
+import type { StatusStore } from "./store/store.ts";
+import { configTopic, openStores, type Stores } from "./stores.ts";
 import { createTask } from "./task/create-task.ts";
 import { taskPartsFor } from "./task-parts.ts";
 import { createLocalWorker } from "./worker/local-worker.ts";
@@ -50,10 +46,6 @@ export interface HostOptions {
 
 /** The contract lets a plugin send this many records before the host has taken any over. */
 const windowRecords = 50_000;
-/** Source offsets are spread as widely as in Connect. */
-const offsetPartitionCount = 25;
-const statusPartitionCount = 5;
-
 /**
  * Starts a standalone worker from the properties of a worker file.
  * @throws ConfigError with every wrong value; what kept a part from starting.
@@ -74,12 +66,6 @@ export async function startHost(
     await scope.close(error).catch((late: unknown) => logger.error({ err: late }, "cannot end"));
     throw error;
   }
-}
-
-interface Stores {
-  readonly configs: ConfigStore;
-  readonly statuses: StatusStore;
-  readonly offsets: OffsetStore;
 }
 
 class Host {
@@ -118,6 +104,10 @@ class Host {
       hostVersion: productVersion,
       log: { ...this.#log, logger: this.#loggerOf("rest") },
       runningTasks: () => runningTasks(worker),
+      processes: () => processes.processes(),
+      reachLog: async () => {
+        await kafka.admin.endOffsets([{ topic: configTopic, partition: 0 }]);
+      },
     });
     this.#boundPort = Number(new URL(rest.url).port);
     const failed = this.#run(herder);
@@ -181,56 +171,14 @@ class Host {
   }
 
   async #openStores(kafka: Kafka): Promise<Stores> {
-    const logger = this.#loggerOf("store");
-    const onChange = () => this.#wake.set(true);
-    const opener =
-      (name: string, purpose: string): OpenLog =>
-      (log) =>
-        openTopicLog({
-          ...log,
-          kafka,
-          topicKey: `${name}.storage.topic`,
-          purpose,
-          isSinglePartition: name === "config",
-          clientId: `bulkhead-${name}`,
-          logger,
-        });
-    const offsets = await openOffsetStore({
-      openLog: opener("offset", "source connector offsets"),
-      topic: "connect-offsets",
-      partitionCount: offsetPartitionCount,
-      logger,
+    return openStores({
+      kafka,
+      logger: this.#loggerOf("store"),
+      scope: this.#scope,
+      onChange: () => this.#wake.set(true),
+      // The log lines of a connector go when it is deleted.
+      onConnectors: (names) => this.#log.rings.keepOnly((name) => names.has(name)),
     });
-    this.#scope.defer(() => offsets.close());
-    const statuses = await openStatusStore({
-      openLog: opener("status", "connector and task statuses"),
-      topic: "connect-status",
-      partitionCount: statusPartitionCount,
-      logger,
-      clock: systemClock,
-      onChange,
-    });
-    // The herder closes these two with its last words; here they end when it never came to run.
-    this.#scope.defer(() => statuses.close());
-    let opened: ConfigStore | undefined;
-    // The lines of a connector go when it is deleted.
-    const forgetLines = soon(() => {
-      if (opened === undefined) return;
-      const names = new Set<string>(connectorNames(opened.state));
-      this.#log.rings.keepOnly((name) => names.has(name));
-    });
-    const configs = await openConfigStore({
-      openLog: opener("config", "connector configurations"),
-      topic: "connect-configs",
-      logger,
-      onChange: () => {
-        onChange();
-        forgetLines();
-      },
-    });
-    this.#scope.defer(() => configs.close());
-    opened = configs;
-    return { configs, statuses, offsets };
   }
 
   async #openProcesses(offsets: OffsetStore): Promise<PluginProcesses> {

@@ -38,6 +38,8 @@ export class LogStream extends Readable {
     this.#seq = options.fromSeq;
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs).unref();
     options.closing.addEventListener("abort", this.#onClosing, { once: true });
+    // The first bytes send the headers, so that a reader knows that it is connected.
+    this.push(": following\n\n");
   }
 
   override _read(): void {

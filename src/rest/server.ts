@@ -1,7 +1,7 @@
 /** The REST server: fastify routes, one answer for every request, and the sockets it listens on. */
 import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { within } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
@@ -11,7 +11,7 @@ import type { SubmittedConfig } from "../config/parse.ts";
 import type { ConfigInfos } from "../config/validation.ts";
 import type { Herder } from "../herder/herder.ts";
 import type { HostLog } from "../observe/host-log.ts";
-import type { PluginCatalog } from "../plugin/plugin.ts";
+import type { PluginCatalog, ProcessView } from "../plugin/plugin.ts";
 import { connectorResources } from "./connectors.ts";
 import { healthResources } from "./health.ts";
 import { type Answer, answerOf, errorAnswer, frameworkAnswer } from "./http-error.ts";
@@ -41,6 +41,10 @@ export interface RestOptions {
   readonly log: HostLog;
   /** For `/bulkhead/tasks`. */
   readonly runningTasks?: () => readonly RunningTask[];
+  /** For `/bulkhead/plugins`. */
+  readonly processes?: () => readonly ProcessView[];
+  /** For `/bulkhead/ready`; see `HealthParts`. */
+  readonly reachLog?: () => Promise<void>;
   /** Connect's limits, shorter in tests. */
   readonly requestMsMax?: number;
   readonly healthMsMax?: number;
@@ -103,14 +107,15 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
 }
 
 function resources(options: ServeOptions): readonly Resource[] {
-  const { herder, catalog, validate, version, commit, closing } = options;
+  const { herder, catalog, validate, version, commit, closing, healthMsMax = 10_000 } = options;
+  const { runningTasks = () => [], processes = () => [], reachLog = async () => {} } = options;
   const { logger, levels, rings } = options.log;
   return [
-    ...healthResources({ herder, version, commit, healthMsMax: options.healthMsMax ?? 10_000 }),
+    ...healthResources({ herder, reachLog, version, commit, healthMsMax }),
     ...connectorResources({ herder, validate }),
     ...taskResources(herder),
     ...pluginResources({ catalog, validate, converterVersion: version }),
-    ...ownResources(options.runningTasks ?? (() => [])),
+    ...ownResources({ runningTasks, catalog, processes }),
     ...loggerResources({ levels, logger }),
     ...logResources({ herder, rings, closing, ...options.following }),
   ];
@@ -250,6 +255,8 @@ class Sockets {
   readonly #app: FastifyInstance;
   readonly #serverName: string;
   readonly #servers: Server[] = [];
+  /** Connections that no request has come on: node does not count them as idle. */
+  readonly #unused = new Set<Socket>();
   #closing = false;
   /** Of the first one, as bound. */
   url = "";
@@ -261,6 +268,10 @@ class Sockets {
 
   async listen(listener: Listener): Promise<void> {
     const server = createServer((request, response) => this.#handle(request, response));
+    server.on("connection", (socket) => {
+      this.#unused.add(socket);
+      socket.once("close", () => this.#unused.delete(socket));
+    });
     const { host, port } = listener;
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(listener, error)));
@@ -274,6 +285,7 @@ class Sockets {
   /** Waits for running requests, but not longer than this. */
   async close(msMax: number): Promise<void> {
     this.#closing = true;
+    for (const socket of this.#unused) socket.destroy();
     const closed = this.#servers.map(
       (server) =>
         new Promise<void>((resolve) => {
@@ -288,6 +300,7 @@ class Sockets {
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
+    this.#unused.delete(request.socket);
     response.setHeader("Server", this.#serverName);
     // A kept connection would hold up the close that waits for it.
     if (this.#closing) response.shouldKeepAlive = false;

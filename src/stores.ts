@@ -1,0 +1,84 @@
+/** The three logs that a worker keeps its state in, opened in the order in which they end. */
+import { systemClock } from "./base/clock.ts";
+import type { Scope } from "./base/scope.ts";
+import { soon } from "./base/soon.ts";
+import type { Kafka } from "./kafka/kafka.ts";
+import { openTopicLog } from "./kafka/topic-log.ts";
+import type { Logger } from "./observe/logger.ts";
+import { connectorNames } from "./state/cluster-state.ts";
+import { openConfigStore } from "./store/config-store.ts";
+import { type OffsetStore, openOffsetStore } from "./store/offset-store.ts";
+import { openStatusStore } from "./store/status-store.ts";
+import type { ConfigStore, OpenLog, StatusStore } from "./store/store.ts";
+
+export interface Stores {
+  readonly configs: ConfigStore;
+  readonly statuses: StatusStore;
+  readonly offsets: OffsetStore;
+}
+
+export interface StoresOptions {
+  readonly kafka: Kafka;
+  readonly logger: Logger;
+  /** Closes them. */
+  readonly scope: Scope;
+  /** A config or a status has changed. */
+  readonly onChange: () => void;
+  /** The connectors there are, after a change of them. */
+  readonly onConnectors: (names: ReadonlySet<string>) => void;
+}
+
+export const configTopic = "connect-configs";
+/** Source offsets are spread as widely as in Connect. */
+const offsetPartitionCount = 25;
+const statusPartitionCount = 5;
+
+/** Each is read to its end before the next is opened. */
+export async function openStores(options: StoresOptions): Promise<Stores> {
+  const { kafka, logger, scope, onChange, onConnectors } = options;
+  const opener =
+    (name: string, purpose: string): OpenLog =>
+    (log) =>
+      openTopicLog({
+        ...log,
+        kafka,
+        topicKey: `${name}.storage.topic`,
+        purpose,
+        isSinglePartition: name === "config",
+        clientId: `bulkhead-${name}`,
+        logger,
+      });
+  const offsets = await openOffsetStore({
+    openLog: opener("offset", "source connector offsets"),
+    topic: "connect-offsets",
+    partitionCount: offsetPartitionCount,
+    logger,
+  });
+  scope.defer(() => offsets.close());
+  const statuses = await openStatusStore({
+    openLog: opener("status", "connector and task statuses"),
+    topic: "connect-status",
+    partitionCount: statusPartitionCount,
+    logger,
+    clock: systemClock,
+    onChange,
+  });
+  // The herder closes these two with its last words; here they end when it never came to run.
+  scope.defer(() => statuses.close());
+  let opened: ConfigStore | undefined;
+  const tellConnectors = soon(() => {
+    if (opened !== undefined) onConnectors(new Set(connectorNames(opened.state)));
+  });
+  const configs = await openConfigStore({
+    openLog: opener("config", "connector configurations"),
+    topic: configTopic,
+    logger,
+    onChange: () => {
+      onChange();
+      tellConnectors();
+    },
+  });
+  opened = configs;
+  scope.defer(() => configs.close());
+  return { configs, statuses, offsets };
+}
