@@ -272,9 +272,11 @@ export class PluginChild {
     // I6: what the plugin started ends with it, also what left its group.
     this.#signal("SIGKILL");
     const swept = this.#options.sweep.end(this.#launchId, this.logger);
-    const { stderr, stdout } = this.#child;
+    const { stdin, stderr, stdout } = this.#child;
     const read = Promise.all([stderr, stdout].map((stream) => closed(stream)));
     await within(read, lastWordsMsMax, undefined);
+    // Somebody who was not found may hold the other ends: nobody listens to it, or waits for it.
+    for (const stream of [stdin, stderr, stdout]) stream.destroy();
     await within(swept, sweepMsMax, undefined);
     this.#output.end();
     const expected = this.#state.at === "ending" && this.#killedFor === undefined;
