@@ -27,6 +27,8 @@ const commands = {
   bulkhead: { built: true, run: (args) => runHost(args) },
   quickstart: { built: true, run: (args) => runHost(["quickstart", ...args]) },
   build: { built: true, run: () => 0 },
+  prepack: { built: true, run: () => changePackageFiles("addPackageFiles") },
+  postpack: { built: false, run: () => changePackageFiles("removePackageFiles") },
   test: { built: false, run: (args) => runScript("test/run.ts", args) },
   "generate-python": { built: false, run: (args) => runScript("test/harness/python-gen.ts", args) },
   chaos: { built: true, run: (args) => runScript("test/fault/chaos.ts", args) },
@@ -136,6 +138,8 @@ function install() {
 }
 
 function build() {
+  // Of an `npm pack` that was broken off: an old copy of the SDK would hide the real one.
+  rmSync(inRoot("plugins", "node_modules"), { recursive: true, force: true });
   const plugins = readdirSync(inRoot("plugins")).map((plugin) => join("plugins", plugin));
   const projects = ["sdk/typescript", "src", ...plugins].filter(hasSources);
   const outputs = projects.map((project) => (project === "src" ? "dist" : join(project, "dist")));
@@ -192,6 +196,12 @@ async function runHost(argv) {
   const main = inRoot("dist", "main.js");
   process.argv = [process.execPath, main, ...argv];
   await import(pathToFileURL(main).href);
+}
+
+/** For npm, before and after it makes a package of this checkout. */
+async function changePackageFiles(change) {
+  const packaging = await import("./packaging/package-files.mjs");
+  packaging[change](root);
 }
 
 /** A TypeScript program of this checkout, in a process that can load it. */
