@@ -122,7 +122,7 @@ test(
           assert.match(await traceOf("grows", pid), figures);
         }),
       ]);
-      for (const name of ["stopped", "loops", "grows"]) await remove(name);
+      await Promise.all(["stopped", "loops", "grows"].map(remove));
     }),
 );
 
