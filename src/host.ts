@@ -189,6 +189,7 @@ class Host {
     };
     const processes = await createPluginProcesses({
       logger: this.#loggerOf("plugin"),
+      levels: this.#log.levels,
       processPer: this.#config.processPer,
       connectMsMax: this.#config.pluginConnectTimeoutMs,
       shutdownMsMax: this.#config.taskShutdownGracefulTimeoutMs,

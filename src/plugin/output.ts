@@ -4,13 +4,18 @@
  */
 import type { Readable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
-import type { Logger } from "../observe/logger.ts";
+import type { PinoLevel } from "../observe/log-level.ts";
+import type { LogLevels } from "../observe/log-levels.ts";
+import { type Logger, ungated } from "../observe/logger.ts";
 import { type LogBatch, type LogEntry, LogLevel } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import { LineReader, printable } from "./line-reader.ts";
+import { entryNames } from "./plugin-levels.ts";
 
 export interface OutputOptions {
   logger: Logger;
   clock: Clock;
+  /** Which of the plugin's own lines are wanted; they are judged one by one. */
+  levels: LogLevels;
   plugin: string;
   /** Who lives in the process, at the time of the line. */
   connectors: () => readonly string[];
@@ -28,6 +33,9 @@ export class PluginOutput {
   readonly #lastStderr: string[] = [];
   #logger: Logger;
   #unbound: Logger;
+  /** As the two above, for lines that were judged: they pass whatever the level. */
+  #open: Logger;
+  #openUnbound: Logger;
   #boundTo: string | undefined;
   #summary: NodeJS.Timeout | undefined;
 
@@ -35,6 +43,8 @@ export class PluginOutput {
     this.#options = options;
     this.#logger = options.logger;
     this.#unbound = options.logger;
+    this.#open = options.logger;
+    this.#openUnbound = options.logger;
     this.#budget = new LineBudget(
       options.clock,
       options.linesPerSecond ?? 1_000,
@@ -50,6 +60,8 @@ export class PluginOutput {
   /** Reads both streams to their ends. */
   capture(pid: number, stdout: Readable, stderr: Readable): void {
     this.#unbound = this.#options.logger.child({ plugin: this.#options.plugin, pid });
+    this.#openUnbound = ungated(this.#unbound);
+    this.#bind(this.#options.connectors());
     this.#read(stdout, (text) => this.#line("info", "stdout", text));
     this.#read(stderr, (text) => {
       this.#remember(text);
@@ -58,15 +70,17 @@ export class PluginOutput {
   }
 
   take(batch: LogBatch): void {
+    const { levels, plugin } = this.#options;
     const connectors = this.#options.connectors();
     const bound = this.#bound();
     for (const entry of batch.entries) {
-      if (!this.#allowed()) continue;
+      const level = pinoLevels.get(entry.level) ?? "info";
       // A plugin may name its own connectors only; another's log is not its to write.
       const own = connectors.includes(entry.connector);
-      const logger = own ? this.#unbound : bound;
-      const level = levels.get(entry.level) ?? "info";
-      if (level !== "silent") logger[level](fieldsOf(entry, own), printable(cut(entry.text)));
+      const names = entryNames(entry.logger, plugin, own ? [entry.connector] : connectors);
+      if (level === "silent" || !levels.allows(names, level) || !this.#allowed()) continue;
+      const logger = own ? this.#openUnbound : this.#open;
+      logger[level](fieldsOf(entry, own), printable(cut(entry.text)));
     }
     if (batch.dropped > 0n) {
       bound.warn({ dropped: Number(batch.dropped) }, "the plugin dropped lines of its log");
@@ -119,12 +133,22 @@ export class PluginOutput {
   }
 
   #bound(): Logger {
-    const connector = this.#options.connectors().join(",");
-    if (connector !== this.#boundTo) {
-      this.#boundTo = connector;
-      this.#logger = connector === "" ? this.#unbound : this.#unbound.child({ connector });
-    }
+    const connectors = this.#options.connectors();
+    if (connectors.join("\n") !== this.#boundTo) this.#bind(connectors);
     return this.#logger;
+  }
+
+  #bind(connectors: readonly string[]): void {
+    this.#boundTo = connectors.join("\n");
+    const [connector, ...others] = connectors;
+    if (connector === undefined) {
+      this.#logger = this.#unbound;
+      this.#open = this.#openUnbound;
+      return;
+    }
+    const about = others.length === 0 ? { connector } : { connectors };
+    this.#logger = this.#unbound.child(about);
+    this.#open = this.#openUnbound.child(about);
   }
 }
 
@@ -168,9 +192,7 @@ export class LineBudget {
   }
 }
 
-type Level = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
-
-const levels = new Map<LogLevel, Level>([
+const pinoLevels = new Map<LogLevel, PinoLevel>([
   [LogLevel.TRACE, "trace"],
   [LogLevel.DEBUG, "debug"],
   [LogLevel.INFO, "info"],
@@ -182,7 +204,7 @@ const levels = new Map<LogLevel, Level>([
 
 /** The level a plugin shall log from, given pino's. */
 export function levelToProto(level: string): LogLevel {
-  return [...levels].find(([, name]) => name === level)?.[0] ?? LogLevel.INFO;
+  return [...pinoLevels].find(([, name]) => name === level)?.[0] ?? LogLevel.INFO;
 }
 
 /** The plugin's own fields stay under one key: they cannot pass for the host's. */

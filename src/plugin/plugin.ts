@@ -217,11 +217,6 @@ export interface PluginProcesses {
   describe(plugin: PluginManifest, signal: AbortSignal): Promise<PluginManifest>;
   /** Every place where a process lives or lived; bounded, the oldest that ended are forgotten. */
   processes(): readonly ProcessView[];
-  /**
-   * Sets a level in every plugin process, those that start later included. `logger` "" is the root;
-   * `level` is pino's word.
-   */
-  setLogLevel(logger: string, level: string): void;
   /** Ends every process: Shutdown, stdin closed, SIGTERM, SIGKILL to the group. */
   close(): Promise<void>;
 }

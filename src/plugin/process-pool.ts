@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { TaskError } from "../base/error.ts";
 import { productVersion } from "../base/version.ts";
+import { type LogLevels, logLevelsFrom } from "../observe/log-levels.ts";
 import type { Logger } from "../observe/logger.ts";
 import { Gateway } from "./gateway.ts";
 import { LaunchSweep } from "./launch-sweep.ts";
@@ -18,6 +19,7 @@ import type {
   ProcessView,
   ValidationAnswer,
 } from "./plugin.ts";
+import { pluginLevels } from "./plugin-levels.ts";
 import { PluginChild } from "./process.ts";
 import { fareOf } from "./process-fare.ts";
 import { ProcessWatch } from "./process-watch.ts";
@@ -29,6 +31,8 @@ export type ProcessPer = "task" | "connector" | "plugin";
 
 export interface PluginProcessesOptions {
   logger: Logger;
+  /** Told to the plugins, and again when they change. Default: the logger's level, for ever. */
+  levels?: LogLevels;
   processPer: ProcessPer;
   calls: PluginCalls;
   clock?: Clock;
@@ -56,6 +60,7 @@ export async function createPluginProcesses(
   options: PluginProcessesOptions,
 ): Promise<PluginProcesses> {
   const full: Options = {
+    levels: logLevelsFrom(options.logger.level),
     clock: systemClock,
     connectMsMax: 30_000,
     requestMsMax: 60_000,
@@ -79,9 +84,6 @@ export async function createPluginProcesses(
   });
   return new ProcessPool(full, gateway);
 }
-
-/** How many loggers' levels are remembered. */
-const logLevelsMax = 1_000;
 
 /** One process and who lives in it. */
 interface Resident {
@@ -107,7 +109,7 @@ class ProcessPool implements PluginProcesses {
   readonly #open = new Map<string, Resident>();
   /** Every one that has not ended, also those that take no new work. */
   readonly #all = new Set<Resident>();
-  readonly #logLevels = new Map<string, string>();
+  readonly #unlisten: () => void;
   #closing: Promise<void> | undefined;
 
   constructor(options: Options, gateway: Gateway) {
@@ -116,6 +118,9 @@ class ProcessPool implements PluginProcesses {
     const { heartbeatIntervalMs, heartbeatTimeoutMs } = options;
     const liveness = livenessLimits(heartbeatIntervalMs, heartbeatTimeoutMs);
     this.#watch = new ProcessWatch({ ...options, liveness });
+    this.#unlisten = options.levels.onChange(() => {
+      for (const { spawned } of this.#all) spawned?.session?.tellLogLevels();
+    });
   }
 
   async acquire(use: ProcessUse, signal: AbortSignal): Promise<ProcessLease> {
@@ -178,21 +183,13 @@ class ProcessPool implements PluginProcesses {
     }));
   }
 
-  setLogLevel(logger: string, level: string): void {
-    // I5: the newest are remembered for those that start later.
-    this.#logLevels.delete(logger);
-    this.#logLevels.set(logger, level);
-    const [oldest] = this.#logLevels.keys();
-    if (this.#logLevels.size > logLevelsMax && oldest !== undefined) this.#logLevels.delete(oldest);
-    for (const { spawned } of this.#all) spawned?.session?.setLogLevel(logger, level);
-  }
-
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;
   }
 
   async #closeAll(): Promise<void> {
+    this.#unlisten();
     const ends = [...this.#all].map((resident) => this.#end(resident, "the host shuts down"));
     await Promise.all(ends);
     await this.#sweep.idle();
@@ -242,13 +239,14 @@ class ProcessPool implements PluginProcesses {
     signal: AbortSignal,
     onSpawn: (child: PluginChild) => void,
   ): Promise<PluginChild> {
-    const { logger, clock, calls, maxMessageBytes } = this.#options;
+    const { logger, levels, clock, calls, maxMessageBytes } = this.#options;
     const { connectMsMax, shutdownMsMax, signalMsMax, windowBytes } = this.#options;
     return PluginChild.launch(
       {
         plugin,
         gateway: this.#gateway,
         logger,
+        levels,
         clock,
         watch: this.#watch,
         sweep: this.#sweep,
@@ -266,7 +264,7 @@ class ProcessPool implements PluginProcesses {
             owns: (connector) => connectors.has(connector),
             messageBytesMax: maxMessageBytes,
             heartbeatMs: this.#watch.limits.heartbeatMs,
-            logLevels: this.#logLevels,
+            logLevels: () => pluginLevels(levels, plugin.name, [...connectors.keys()]),
             hostName: hostname(),
             hostVersion: productVersion,
           }),

@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { within } from "../base/deadline.ts";
 import { deferred } from "../base/deferred.ts";
 import { TaskError } from "../base/error.ts";
+import type { LogLevels } from "../observe/log-levels.ts";
 import type { Logger } from "../observe/logger.ts";
 import { resolveCommand } from "./command-line.ts";
 import type { Gateway } from "./gateway.ts";
@@ -33,6 +34,7 @@ export interface ChildOptions extends ChildLimits {
   plugin: PluginManifest;
   gateway: Gateway;
   logger: Logger;
+  levels: LogLevels;
   clock: Clock;
   watch: ProcessWatch;
   sweep: LaunchSweep;
@@ -73,8 +75,8 @@ export class PluginChild {
     this.#child = child;
     this.#launchId = launchId;
     this.#options = options;
-    const { logger, clock, connectors, plugin } = options;
-    this.#output = new PluginOutput({ logger, clock, connectors, plugin: plugin.name });
+    const { logger, levels, clock, connectors, plugin } = options;
+    this.#output = new PluginOutput({ logger, levels, clock, connectors, plugin: plugin.name });
     this.#output.capture(pid, child.stdout, child.stderr);
     // Writing to a process that is gone is not an error: its exit is.
     child.stdin.on("error", () => {});

@@ -6,6 +6,7 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { errorLine, TaskError } from "../base/error.ts";
+import type { PinoLevel } from "../observe/log-level.ts";
 import type { Logger } from "../observe/logger.ts";
 import { decodeMessage } from "./decode-message.ts";
 import {
@@ -37,8 +38,8 @@ export const hostCapabilities: readonly string[] = ["canonical_json"];
 export interface SessionOptions extends CallParts {
   messageBytesMax: number;
   heartbeatMs: number;
-  /** Levels that a person set while running, by logger; "" is the root. */
-  logLevels: ReadonlyMap<string, string>;
+  /** What the plugin shall log from, now, by logger; "" is the root. */
+  logLevels: () => ReadonlyMap<string, PinoLevel>;
   hostName: string;
   hostVersion: string;
   logger: Logger;
@@ -79,6 +80,7 @@ export class Session {
   readonly #ended = deferred();
   readonly #shutdownAck = deferred();
   readonly #capabilities: ReadonlySet<string>;
+  readonly #toldLevels = new Map<string, PinoLevel>();
   #over = false;
   #nextId = 1n;
   #openCalls = 0;
@@ -141,8 +143,13 @@ export class Session {
     }
   }
 
-  setLogLevel(logger: string, level: string): void {
-    this.#send({ case: "setLogLevel", value: { logger, level: levelToProto(level) } });
+  /** Tells the plugin which levels are others now; also done before each request. */
+  tellLogLevels(): void {
+    for (const [logger, level] of this.#options.logLevels()) {
+      if (this.#toldLevels.get(logger) === level) continue;
+      this.#toldLevels.set(logger, level);
+      this.#send({ case: "setLogLevel", value: { logger, level: levelToProto(level) } });
+    }
   }
 
   /** Resolves when the plugin has acknowledged, or the session has ended. */
@@ -164,6 +171,8 @@ export class Session {
     const doing = `${wordsFor(kind)}${connector === "" ? "" : ` of ${connector}`}`;
     signal?.throwIfAborted();
     if (this.#over) throw await this.#gone(doing);
+    // Who lives in the process may have changed, and with it what is wanted of its log.
+    this.tellLogLevels();
     const id = this.#nextId;
     this.#nextId += 1n;
     const open: Open = { connector, kind, reply: deferred(), parts: new ReplyParts() };
@@ -208,8 +217,9 @@ export class Session {
   }
 
   #welcome(): WelcomeInit {
-    const { heartbeatMs, hostName, hostVersion, logger, logLevels } = this.#options;
-    const levels = new Map([["", logger.level], ...logLevels]);
+    const { heartbeatMs, hostName, hostVersion, logLevels } = this.#options;
+    const levels = logLevels();
+    for (const [logger, level] of levels) this.#toldLevels.set(logger, level);
     return {
       protocol: protocolVersion,
       capabilities: [...this.#capabilities],

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { logLevelsFrom } from "../../src/observe/log-levels.ts";
 import { parseManifest } from "../../src/plugin/manifest.ts";
 import { hasProc } from "../../src/plugin/process-usage.ts";
 import { noSignal, rawHost } from "../harness/raw-plugin.ts";
@@ -39,26 +40,33 @@ test("a program that fails to describe itself is told with its own words", async
   });
 });
 
-test("a level reaches the processes there are and those that start later", async (t) => {
-  const { processes, manifest, log } = await rawHost(t);
+test("a level reaches the processes that it is about, now and those that start later", async (t) => {
+  const levels = logLevelsFrom("info");
+  const { processes, manifest, log } = await rawHost(t, { levels });
   const plugin = manifest("good");
-  const told = (connector: string, text: string) =>
-    waitFor(
-      () => log.lines.some((line) => line["connector"] === connector && line["msg"] === text),
-      {
-        withinMs: 5_000,
-        what: `${text} at ${connector}`,
-      },
-    );
-  await processes.acquire({ plugin, connector: "alpha" }, noSignal);
-  await told("alpha", "level of root: 2");
-  processes.setLogLevel("raw", "trace");
-  processes.setLogLevel("", "error");
-  await told("alpha", "level of raw: 1");
-  await told("alpha", "level of root: 5");
+  const toldTo = (connector: string) =>
+    log.lines
+      .filter((line) => line["connector"] === connector)
+      .flatMap(({ msg }) => /^level of (.*)$/.exec(String(msg))?.[1] ?? []);
+  const told = (connector: string, words: string[]) =>
+    waitFor(() => toldTo(connector).length >= words.length, {
+      withinMs: 5_000,
+      what: `${words} at ${connector}`,
+    }).then(() => assert.deepEqual(toldTo(connector).sort(), [...words].sort()));
+  const alpha = await processes.acquire({ plugin, connector: "alpha" }, noSignal);
+  await told("alpha", ["root: 3"]);
+  levels.set("com.acme", "TRACE");
+  levels.set("connector.alpha", "DEBUG");
+  levels.set("bulkhead.rest", "DEBUG");
+  await told("alpha", ["root: 3", "com.acme: 1", "root: 2"]);
   await processes.acquire({ plugin, connector: "beta" }, noSignal);
-  await told("beta", "level of raw: 1");
-  await told("beta", "level of root: 5");
+  await told("beta", ["root: 3", "com.acme: 1"]);
+  levels.set("plugin.raw", "DEBUG");
+  await told("beta", ["root: 3", "com.acme: 1", "root: 2"]);
+  // A connector's own level counts for more.
+  levels.set("connector.beta", "WARN");
+  await alpha.release();
+  assert.equal(toldTo("alpha").length, 3);
 });
 
 test("the processes there are can be looked at", async (t) => {
