@@ -10,7 +10,11 @@ export interface ProcessWatchOptions {
   readonly liveness: LivenessLimits;
   /** `plugin.memory.bytes.max`: of a process and all it started; 0 = no limit. */
   readonly memoryBytesMax: number;
+  /** As `readTreeRss`; undefined where nothing can be known. Default: what this system offers. */
+  readonly readMemory?: ReadMemory | undefined;
 }
+
+type ReadMemory = (pids: readonly number[]) => Promise<ReadonlyMap<number, number>>;
 
 /** A process from its launch to its end. */
 export interface Watched {
@@ -28,16 +32,19 @@ export class ProcessWatch {
   readonly #watched = new Set<Watched>();
   /** Those that were told of as stalled. */
   readonly #stalled = new WeakSet<Watched>();
-  readonly #limitsMemory: boolean;
+  /** Undefined when there is nothing to judge. */
+  readonly #readMemory: ReadMemory | undefined;
   #watching: AbortController | undefined;
   #readMemoryAtMs = 0;
   #reading = false;
 
   constructor(options: ProcessWatchOptions) {
     this.#options = options;
-    const { logger, memoryBytesMax } = options;
-    this.#limitsMemory = memoryBytesMax > 0 && hasProc();
-    if (memoryBytesMax > 0 && !this.#limitsMemory) {
+    const system = hasProc() ? readTreeRss : undefined;
+    const { logger, memoryBytesMax, readMemory } = { readMemory: system, ...options };
+    if (memoryBytesMax === 0) return;
+    this.#readMemory = readMemory;
+    if (readMemory === undefined) {
       logger.warn("plugin.memory.bytes.max has no effect: this system has no /proc");
     }
   }
@@ -69,10 +76,9 @@ export class ProcessWatch {
       if (signal.aborted) return;
       const nowMs = clock.elapsedMs();
       for (const process of [...this.#watched]) this.#judge(process, nowMs);
-      if (this.#limitsMemory && !this.#reading && nowMs - this.#readMemoryAtMs >= memoryEveryMs) {
-        this.#readMemoryAtMs = nowMs;
-        void this.#judgeMemory();
-      }
+      if (this.#reading || nowMs - this.#readMemoryAtMs < memoryEveryMs) continue;
+      this.#readMemoryAtMs = nowMs;
+      if (this.#readMemory !== undefined) void this.#judgeMemory(this.#readMemory);
     }
   }
 
@@ -94,11 +100,11 @@ export class ProcessWatch {
     }
   }
 
-  async #judgeMemory(): Promise<void> {
+  async #judgeMemory(readMemory: ReadMemory): Promise<void> {
     this.#reading = true;
     const { memoryBytesMax } = this.#options;
     const watched = [...this.#watched];
-    const used = await readTreeRss(watched.map(({ pid }) => pid));
+    const used = await readMemory(watched.map(({ pid }) => pid));
     for (const process of watched) {
       const bytes = used.get(process.pid) ?? 0;
       if (bytes <= memoryBytesMax || !this.#watched.has(process)) continue;
