@@ -8,8 +8,8 @@ import {
 import { DataError } from "./plugin-error.ts";
 import type { Schema } from "./schema.ts";
 import type { Header, SourceRecord } from "./source-record.ts";
-import { Arena, VarintColumn, zigzag } from "./wire.ts";
-import { encodeRecords, MessageParts, varint } from "./wire-message.ts";
+import { Arena, VarintColumn, wideZigzag, zigzag, zigzagMax } from "./wire.ts";
+import { encodeRecords, MessageParts, wideVarint } from "./wire-message.ts";
 
 export interface PackerOptions {
   messageBytesMax: number;
@@ -165,7 +165,8 @@ export class Packer {
     columns.zeroOneOrN(7, this.#topics);
     columns.zeroOneOrN(8, this.#partitions);
     if (this.#timestampsVary) columns.add(9, this.#timestamps.bytes());
-    else if (this.#lastTimestamp !== -1) columns.add(9, varint(zigzag(this.#lastTimestamp)));
+    else if (this.#lastTimestamp !== -1)
+      columns.add(9, wideVarint(wideZigzag(this.#lastTimestamp, 0)));
     columns.zeroOrN(10, this.#headerCounts);
     columns.add(11, this.#headerNames.bytes());
     columns.zeroOrN(12, this.#headerSizes);
@@ -271,11 +272,11 @@ export class Packer {
   }
 
   #pushTimestamp(timestamp: number): void {
-    if (this.#count === 0) this.#timestamps.push(zigzag(timestamp));
-    else {
-      this.#timestampsVary ||= timestamp !== this.#lastTimestamp;
-      this.#timestamps.push(zigzag(timestamp - this.#lastTimestamp));
-    }
+    const before = this.#count === 0 ? 0 : this.#lastTimestamp;
+    if (this.#count > 0) this.#timestampsVary ||= timestamp !== before;
+    const delta = timestamp - before;
+    if (Math.abs(delta) <= zigzagMax) this.#timestamps.push(zigzag(delta));
+    else this.#timestamps.pushWide(wideZigzag(timestamp, before));
     this.#lastTimestamp = timestamp;
   }
 

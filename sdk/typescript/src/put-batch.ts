@@ -202,11 +202,19 @@ function sums(from: WireReader): Float64Array<ArrayBuffer> {
   let sum = 0;
   for (let row = 0; row < count; row += 1) {
     const byte = bytes[from.at]!;
+    const start = from.at;
     const raw = byte < 128 ? byte : from.varint();
     if (byte < 128) from.at += 1;
-    sum += raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
+    if (raw <= Number.MAX_SAFE_INTEGER) sum += raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
+    else sum = wideSum(sum, new WireReader(from.bytes, start, end).wideVarint());
     values[row] = sum;
   }
   if (from.at !== end) throw new RangeError("a column ends within a number");
   return values;
+}
+
+/** Where a difference does not fit a double; modulo 2^64. */
+function wideSum(sum: number, raw: bigint): number {
+  const delta = (raw >> 1n) ^ -(raw & 1n);
+  return Number(BigInt.asIntN(64, BigInt(sum) + delta));
 }

@@ -1,4 +1,4 @@
-import { type VarintColumn, varintLength, writeVarint } from "./wire.ts";
+import { type VarintColumn, varintLength, writeVarint, writeWideVarint } from "./wire.ts";
 
 /** The fields of a Columns message, collected before their total length is known. */
 export class MessageParts {
@@ -40,6 +40,12 @@ export class MessageParts {
     }
     return end;
   }
+}
+
+/** One number of up to 64 bits as varint bytes. */
+export function wideVarint(value: bigint): Uint8Array {
+  const bytes = new Uint8Array(10);
+  return bytes.subarray(0, writeWideVarint(bytes, 0, value));
 }
 
 /** One number as varint bytes. */

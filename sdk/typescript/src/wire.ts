@@ -21,6 +21,19 @@ export function writeVarint(into: Uint8Array, start: number, value: number): num
   return at + 1;
 }
 
+/** As `writeVarint`, for values beyond 2^53. */
+export function writeWideVarint(into: Uint8Array, start: number, value: bigint): number {
+  let at = start;
+  let rest = value;
+  while (rest > 127n) {
+    into[at] = Number(rest & 127n) | 128;
+    at += 1;
+    rest >>= 7n;
+  }
+  into[at] = Number(rest);
+  return at + 1;
+}
+
 /** How many bytes `writeVarint` takes. */
 export function varintLength(value: number): number {
   let length = 1;
@@ -28,9 +41,18 @@ export function varintLength(value: number): number {
   return length;
 }
 
-/** Signed integers with small absolute values as small unsigned ones. */
+/** Signed integers with small absolute values as small unsigned ones; exact within ±`zigzagMax`. */
 export function zigzag(value: number): number {
   return value >= 0 ? value * 2 : value * -2 - 1;
+}
+
+/** Twice a larger number is no longer exact: those go as `wideZigzag`. */
+export const zigzagMax = 2 ** 52 - 1;
+
+/** The difference of two integers as zigzag counts it, also where it does not fit a double. */
+export function wideZigzag(value: number, before: number): bigint {
+  const delta = BigInt(value) - BigInt(before);
+  return delta >= 0n ? delta * 2n : delta * -2n - 1n;
 }
 
 /**
@@ -67,6 +89,14 @@ export class VarintColumn {
     this.#count += 1;
   }
 
+  /** As `push`, for a value beyond 2^53. */
+  pushWide(value: bigint): void {
+    if (this.#uniform) this.#spread();
+    if (this.#length + 10 > this.#bytes.length) this.#grow(this.#length + 10);
+    this.#length = writeWideVarint(this.#bytes, this.#length, value);
+    this.#count += 1;
+  }
+
   /** All values; valid until the next push. */
   bytes(): Uint8Array {
     if (this.#uniform && this.#count > 0) this.#spread();
@@ -81,6 +111,7 @@ export class VarintColumn {
 
   #spread(): void {
     this.#uniform = false;
+    if (this.#count === 0) return;
     const each = varintLength(this.#first);
     if (this.#count * each + 10 > this.#bytes.length) this.#grow(this.#count * each + 10);
     const end = writeVarint(this.#bytes, 0, this.#first);
@@ -193,6 +224,17 @@ export class WireReader {
       scale *= 128;
     }
     throw new RangeError("a number has more than 10 bytes");
+  }
+
+  /** As `varint`, exact whatever the size. */
+  wideVarint(): bigint {
+    const start = this.at;
+    this.varint();
+    let value = 0n;
+    for (let at = this.at - 1; at >= start; at -= 1) {
+      value = (value << 7n) | BigInt(this.bytes[at]! & 127);
+    }
+    return value;
   }
 
   /** A length and the place where what it measures ends. */
