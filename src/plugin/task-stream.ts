@@ -109,7 +109,8 @@ export class TaskStream<E extends object> {
   /** Stopped ends the stream, well when it was asked for. */
   takeStopped(failure: Failure | undefined): void {
     if (this.#state.at !== "stopping") {
-      this.#lost(failure?.text ?? "the plugin stopped the task without being asked");
+      const why = failure === undefined || failure.text === "" ? "" : `: ${failure.text}`;
+      this.#lost(`the plugin stopped the task without being asked${why}`);
       return;
     }
     const { stopped } = this.#state;
