@@ -13,7 +13,7 @@ import { parseSchemaText, readSchema, writeSchemaText } from "../src/record/sche
 import type { JsonObject, JsonValue } from "../src/record/value.ts";
 import { randomFrom, randomSchema, randomValue } from "./harness/random-data.ts";
 
-const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 1e9));
+const seed = Number(process.env["BULKHEAD_SEED"] ?? Math.floor(Math.random() * 1e9));
 const rounds = 600;
 
 const settings: Record<string, string>[] = [

@@ -83,7 +83,7 @@ function randomRecord(random: (below: number) => number): PlainRecord {
 }
 
 test("what is written is read back, whatever the records are", () => {
-  const firstSeed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+  const firstSeed = Number(process.env["BULKHEAD_SEED"] ?? Date.now() % 1_000_000);
   const builder = new BatchBuilder({ initialBytes: 64 });
   for (let seed = firstSeed; seed < firstSeed + 200; seed++) {
     const random = randomFrom(seed);
@@ -109,7 +109,7 @@ test("what is written is read back, whatever the records are", () => {
     assert.deepEqual(
       readAll({ batches: Buffer.concat(batches), firstOffset }),
       expected.filter((record) => record.offset >= firstOffset),
-      `SEED=${seed}`,
+      `BULKHEAD_SEED=${seed}`,
     );
   }
 });

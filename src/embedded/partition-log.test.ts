@@ -246,7 +246,7 @@ function lastValues(pairs: readonly (readonly [number, ...Pair])[]): Map<string,
 }
 
 test("compaction keeps the last record of each key at its offset, whatever was written", async (t) => {
-  const firstSeed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+  const firstSeed = Number(process.env["BULKHEAD_SEED"] ?? Date.now() % 1_000_000);
   for (let seed = firstSeed; seed < firstSeed + 15; seed++) {
     let state = seed;
     const random = (below: number) => {
@@ -270,20 +270,20 @@ test("compaction keeps the last record of each key at its offset, whatever was w
       assert.deepEqual(
         left,
         all.filter(([offset]) => offsets.has(offset)),
-        `SEED=${seed}: order and content`,
+        `BULKHEAD_SEED=${seed}: order and content`,
       );
-      assert.deepEqual(lastValues(left), lastValues(all), `SEED=${seed}: last values`);
+      assert.deepEqual(lastValues(left), lastValues(all), `BULKHEAD_SEED=${seed}: last values`);
       assert.equal(log.endOffset, all.length);
       const middle = random(all.length);
       assert.deepEqual(
         await read(log, middle),
         left.filter(([offset]) => offset >= middle),
-        `SEED=${seed}: from ${middle}`,
+        `BULKHEAD_SEED=${seed}: from ${middle}`,
       );
       if (random(2) === 0) {
         await log.close();
         log = await openLog(directory, { config: compacted });
-        assert.deepEqual(await read(log), left, `SEED=${seed}: reopened`);
+        assert.deepEqual(await read(log), left, `BULKHEAD_SEED=${seed}: reopened`);
       }
     }
     await log.close();

@@ -221,7 +221,7 @@ for (const c of cases) {
 }
 
 test("from any state what runs becomes what is wanted, and then nothing more is planned", () => {
-  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+  const seed = Number(process.env["BULKHEAD_SEED"] ?? Date.now() % 1_000_000);
   let random = seed;
   const below = (n: number) => {
     random = (random * 1_103_515_245 + 12_345) % 2_147_483_648;
@@ -256,9 +256,9 @@ test("from any state what runs becomes what is wanted, and then nothing more is 
     let turns = 0;
     while (world.turn(state)) {
       turns += 1;
-      assert.ok(turns < 10, `no end after ${turns} turns, SEED=${seed}`);
+      assert.ok(turns < 10, `no end after ${turns} turns, BULKHEAD_SEED=${seed}`);
     }
-    world.check(state, `SEED=${seed}`);
+    world.check(state, `BULKHEAD_SEED=${seed}`);
   }
 });
 

@@ -202,7 +202,7 @@ test("of several pending restarts the one with the most impact is done", () => {
 });
 
 test("random logs: folding one by one or all at once is the same, and changes no argument", () => {
-  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+  const seed = Number(process.env["BULKHEAD_SEED"] ?? Date.now() % 1_000_000);
   let random = seed;
   const below = (n: number) => {
     random = (random * 1_103_515_245 + 12_345) % 2_147_483_648;
@@ -227,15 +227,15 @@ test("random logs: folding one by one or all at once is the same, and changes no
     for (const record of records) {
       const frozen = structuredClone(state);
       const next = fold(state, record);
-      assert.deepEqual(state, frozen, `SEED=${seed}`);
+      assert.deepEqual(state, frozen, `BULKHEAD_SEED=${seed}`);
       state = next;
     }
-    assert.deepEqual(foldAll(emptyState, records), state, `SEED=${seed}`);
-    assert.deepEqual(records, before, `SEED=${seed}`);
+    assert.deepEqual(foldAll(emptyState, records), state, `BULKHEAD_SEED=${seed}`);
+    assert.deepEqual(records, before, `BULKHEAD_SEED=${seed}`);
     for (const entry of state.connectors.values()) {
       const { config: of, taskConfigs, inconsistent } = entry;
-      assert.ok(!inconsistent || taskConfigs.length === 0, `SEED=${seed}`);
-      assert.ok(of !== undefined || taskConfigs.length === 0, `SEED=${seed}`);
+      assert.ok(!inconsistent || taskConfigs.length === 0, `BULKHEAD_SEED=${seed}`);
+      assert.ok(of !== undefined || taskConfigs.length === 0, `BULKHEAD_SEED=${seed}`);
     }
     compacted(records, state, seed);
   }
@@ -262,5 +262,5 @@ function compacted(records: ConfigRecord[], state: typeof emptyState, seed: numb
         const entry = findConnector(of, name);
         return entry && [name, entry.config, entry.configRevision, targetState(entry)];
       });
-  assert.deepEqual(view(again), view(state), `SEED=${seed}`);
+  assert.deepEqual(view(again), view(state), `BULKHEAD_SEED=${seed}`);
 }

@@ -44,7 +44,7 @@ test("the elements of an array are cut out as they stand", () => {
 });
 
 test("any value equals itself written with its members shuffled and blanks put in", () => {
-  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+  const seed = Number(process.env["BULKHEAD_SEED"] ?? Date.now() % 1_000_000);
   let state = seed;
   const random = (below: number) => {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
@@ -70,7 +70,7 @@ test("any value equals itself written with its members shuffled and blanks put i
   };
   for (let round = 0; round < 500; round += 1) {
     const value = make(0);
-    assert.equal(canonicalJson(write(value)), canonicalJson(write(value)), `SEED=${seed}`);
-    assert.deepEqual(JSON.parse(canonicalJson(write(value))), value, `SEED=${seed}`);
+    assert.equal(canonicalJson(write(value)), canonicalJson(write(value)), `BULKHEAD_SEED=${seed}`);
+    assert.deepEqual(JSON.parse(canonicalJson(write(value))), value, `BULKHEAD_SEED=${seed}`);
   }
 });

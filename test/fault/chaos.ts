@@ -1,7 +1,12 @@
-/** `npm run chaos`: long rounds of killing. `--rounds N` (20), `--seed N`, `--kills N` (5). */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+/**
+ * `npm run chaos`: long rounds of killing, then the property tests and the fuzz on twenty times as many
+ * inputs. `--rounds N` (20), `--seed N`, `--kills N` (5).
+ */
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run } from "node:test";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { killRound, type Victim } from "./kill-round.ts";
 
@@ -41,5 +46,32 @@ try {
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
+await longProperties();
 console.log(`chaos: ${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+/** Each test once, on many inputs. */
+async function longProperties(): Promise<void> {
+  process.env["BULKHEAD_SEED"] = values.seed;
+  process.env["BULKHEAD_ROUNDS"] = "20";
+  const folders = ["property", "fuzz"].map((name) =>
+    fileURLToPath(new URL(`../${name}`, import.meta.url)),
+  );
+  const files = (
+    await Promise.all(
+      folders.map(async (folder) => (await readdir(folder)).map((file) => join(folder, file))),
+    )
+  ).flat();
+  const events = run({ files: files.filter((file) => file.endsWith(".test.ts")), concurrency: 2 });
+  for await (const { type, data } of events) {
+    if (type !== "test:pass" && type !== "test:fail") continue;
+    if (data.nesting > 0 || data.name.endsWith(".ts")) continue;
+    if (type === "test:pass") passed += 1;
+    else failed += 1;
+    console.log(
+      type === "test:pass"
+        ? `ok    ${data.name}`
+        : `FAIL  ${data.name}: ${data.details.error.message}`,
+    );
+  }
+}

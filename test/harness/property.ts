@@ -32,6 +32,7 @@ export function chosenSeed(): number {
   return given === undefined ? Date.now() % 1_000_000 : Number(given);
 }
 
-function rounds(): number {
+/** How many times as many inputs as usual: `BULKHEAD_ROUNDS`. */
+export function rounds(): number {
   return Number(process.env["BULKHEAD_ROUNDS"] ?? 1);
 }
