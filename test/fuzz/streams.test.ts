@@ -88,7 +88,7 @@ function sessionOptions(): ConstructorParameters<typeof Session>[2] {
     owns: () => true,
     messageBytesMax,
     heartbeatMs: 5_000,
-    logLevels: new Map(),
+    logLevels: () => new Map(),
     hostName: "host",
     hostVersion: "0",
     logger: createLogger({ level: "silent" }),
