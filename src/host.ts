@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { systemClock } from "./base/clock.ts";
+import { deferred } from "./base/deferred.ts";
 import { ConfigError } from "./base/error.ts";
 import { Latest } from "./base/latest.ts";
 import { Scope } from "./base/scope.ts";
@@ -11,10 +12,11 @@ import { connectVersion, productVersion } from "./base/version.ts";
 import { soloMember } from "./cluster/solo-member.ts";
 import { workerId } from "./config/listener.ts";
 import type { SubmittedConfig } from "./config/parse.ts";
-import { pluginDescText, refuseInvalid, validateConnector } from "./config/validate-connector.ts";
+import { refuseInvalid, validateConnector } from "./config/validate-connector.ts";
 import type { ConfigInfos } from "./config/validation.ts";
 import { parseWorkerConfig, type WorkerConfig } from "./config/worker-config.ts";
 import { createConnector } from "./connector/connector-runner.ts";
+import { ConnectorClasses, pluginCacheDirectory } from "./connector-classes.ts";
 import { openEmbedded } from "./embedded/embedded.ts";
 import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
 import type { Kafka } from "./kafka/kafka.ts";
@@ -22,9 +24,9 @@ import { withProducerConfig } from "./kafka/with-producer-config.ts";
 import { type HostLog, openHostLog } from "./observe/host-log.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { HostPart } from "./observe/logger-name.ts";
-import { discoverPlugins } from "./plugin/discovery.ts";
 import { loadLauncher } from "./plugin/launcher.ts";
-import type { PluginCalls, PluginCatalog, PluginClass, PluginProcesses } from "./plugin/plugin.ts";
+import type { PluginCalls, PluginCatalog, PluginProcesses } from "./plugin/plugin.ts";
+import { openPluginFolders } from "./plugin/plugin-folders.ts";
 import { createPluginProcesses } from "./plugin/process-pool.ts";
 import { createRestServer } from "./rest/server.ts";
 import { putConnector, type RunningHost, runningTasks } from "./running-host.ts";
@@ -75,6 +77,7 @@ class Host {
   readonly #scope: Scope;
   /** Set by whatever the herder's loop has to look at. */
   readonly #wake = new Latest<true>();
+  readonly #restUp = deferred<void>();
   #worker: Worker | undefined;
   #boundPort: number | undefined;
 
@@ -87,13 +90,14 @@ class Host {
 
   async start(): Promise<RunningHost> {
     const kafka = await this.#openLog();
-    const catalog = await this.#discover();
     const stores = await this.#openStores(kafka);
     const processes = await this.#openProcesses(stores.offsets);
-    const worker = this.#createWorker(kafka, catalog, stores, processes);
+    const catalog = await this.#openPlugins(processes);
+    const classes = new ConnectorClasses(catalog);
+    const worker = this.#createWorker(kafka, classes, stores, processes);
     this.#worker = worker;
-    const validate = (submitted: SubmittedConfig) => this.#validate(submitted, catalog, processes);
-    const herder = this.#createHerder(kafka, catalog, stores, worker, validate);
+    const validate = (submitted: SubmittedConfig) => this.#validate(submitted, classes, processes);
+    const herder = this.#createHerder(kafka, classes, stores, worker, validate);
     const rest = await createRestServer({
       herder,
       catalog,
@@ -114,6 +118,7 @@ class Host {
     this.#scope.defer(() => rest.close());
     await Promise.race([herder.ready, failed]);
     this.#logger.info({ url: rest.url, version: productVersion }, "the REST API is ready");
+    this.#restUp.resolve();
     // A launch tells what is wrong with it; this only comes before it.
     loadLauncher().catch(() => {});
     return {
@@ -157,17 +162,17 @@ class Host {
     return kafka;
   }
 
-  async #discover(): Promise<PluginCatalog> {
-    const catalog = await discoverPlugins(this.#config.pluginPath);
-    for (const { path, reason } of catalog.unusable) {
-      this.#logger.warn({ path, reason }, "a plugin cannot be used");
-    }
-    if (findsNoConnector(catalog)) {
-      const hint = "set plugin.path in the worker config to folders that hold plugins";
-      this.#logger.warn({ pluginPath: this.#config.pluginPath, hint }, "no connector was found");
-    }
-    this.#logger.info({ classes: catalog.classes.length }, "plugins found");
-    return catalog;
+  async #openPlugins(processes: PluginProcesses): Promise<PluginCatalog> {
+    const folders = await openPluginFolders({
+      paths: this.#config.pluginPath,
+      cacheDirectory: pluginCacheDirectory(this.#config.pluginCacheDir),
+      describe: (plugin, signal) => processes.describe(plugin, signal),
+      // Processes that start now would slow down the host's own start.
+      mayAsk: this.#restUp.promise,
+      logger: this.#logger,
+    });
+    this.#scope.defer(() => folders.close());
+    return folders;
   }
 
   async #openStores(kafka: Kafka): Promise<Stores> {
@@ -205,7 +210,7 @@ class Host {
 
   #createWorker(
     kafka: Kafka,
-    catalog: PluginCatalog,
+    classes: ConnectorClasses,
     stores: Stores,
     processes: PluginProcesses,
   ): Worker {
@@ -216,7 +221,8 @@ class Host {
         return self.#workerId();
       },
       generation: () => 0,
-      findClass: (name) => findConnector(catalog, name),
+      findClass: (wanted) => classes.find(wanted),
+      lookForClass: (wanted, signal) => classes.look(wanted, signal),
       processes,
       createConnector,
       createTask,
@@ -253,7 +259,7 @@ class Host {
 
   #createHerder(
     kafka: Kafka,
-    catalog: PluginCatalog,
+    classes: ConnectorClasses,
     { configs, statuses }: Stores,
     worker: Worker,
     validate: (config: SubmittedConfig) => Promise<ConfigInfos>,
@@ -269,7 +275,7 @@ class Host {
       worker,
       membership: soloMember,
       wake: this.#wake,
-      findClass: (name) => findConnector(catalog, name),
+      findClass: (name) => classes.findByName(name),
       validate,
       logger: this.#loggerOf("herder"),
       clock: systemClock,
@@ -296,18 +302,16 @@ class Host {
     return failed;
   }
 
-  #validate(
+  async #validate(
     submitted: SubmittedConfig,
-    catalog: PluginCatalog,
+    classes: ConnectorClasses,
     processes: PluginProcesses,
   ): Promise<ConfigInfos> {
     const { keyConverter, valueConverter, headerConverter } = this.#config;
+    await classes.look(submitted);
     return validateConnector(submitted, {
-      findClass: (name) => findConnector(catalog, name),
-      available: () =>
-        pluginDescText(
-          catalog.classes.map((one) => ({ ...one, location: `${one.plugin.directory}/` })),
-        ),
+      versions: (name) => classes.versions(name),
+      available: () => classes.describe(),
       worker: {
         keyConverter: keyConverter.className,
         valueConverter: valueConverter.className,
@@ -317,14 +321,6 @@ class Host {
       validatePlugin: (found, config) => processes.validate(found, config, this.#scope.signal),
     });
   }
-}
-
-function findsNoConnector({ classes }: PluginCatalog): boolean {
-  return !classes.some(({ kind }) => kind === "source" || kind === "sink");
-}
-
-function findConnector(catalog: PluginCatalog, name: string): PluginClass | undefined {
-  return catalog.find(name, ["source", "sink"]);
 }
 
 /** What the worker says of an instance goes to the status log; everyone reads it there (I3). */

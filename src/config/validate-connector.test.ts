@@ -39,11 +39,11 @@ const goodSink = { name: "c", "connector.class": "acme.TableSink", topics: "t" }
 
 function validate(
   config: SubmittedConfig,
-  extra: { cls?: ConnectorClass; answer?: OwnAnswer } = {},
+  extra: { cls?: ConnectorClass; older?: ConnectorClass[]; answer?: OwnAnswer } = {},
 ): Promise<ConfigInfos> {
-  const { cls = source, answer = { values: [] } } = extra;
+  const { cls = source, older = [], answer = { values: [] } } = extra;
   return validateConnector(config, {
-    findClass: (name) => [cls, sink].find((each) => each.className === name),
+    versions: (name) => [cls, ...older, sink].filter((each) => each.className === name),
     available: () => pluginDescText([{ ...source, location: "/plugins/table" }]),
     worker: {
       keyConverter: json,

@@ -27,7 +27,7 @@ import { refusedKeys } from "./refusals.ts";
 import { looksSecret } from "./secret.ts";
 import { checkSinkTopics } from "./sink-topics.ts";
 import type { ConfigInfos, ConfigKeyInfo, ConfigValueInfo } from "./validation.ts";
-import { meetsWish, parseVersionWish } from "./version-range.ts";
+import { meetsWish, parseVersionWish, type VersionWish } from "./version-range.ts";
 
 /** What must be known of a plugin's class; the catalogue's entries have more. */
 export interface ConnectorClass {
@@ -51,8 +51,8 @@ export interface OwnAnswer {
 }
 
 export interface ValidationParts<C extends ConnectorClass> {
-  /** By full name or alias, of sources and sinks; undefined when there is none. */
-  readonly findClass: (name: string) => C | undefined;
+  /** By full name or alias, of sources and sinks, the newest first; empty when there is none. */
+  readonly versions: (name: string) => readonly C[];
   /** The plugins there are, for the text about an unknown class (`pluginDescText`). */
   readonly available: () => string;
   readonly worker: WorkerConverters;
@@ -77,11 +77,14 @@ export async function validateConnector<C extends ConnectorClass>(
   config: SubmittedConfig,
   parts: ValidationParts<C>,
 ): Promise<ConfigInfos> {
-  const cls = findConnector(config, parts);
+  const versions = findVersions(config, parts);
+  const wish = versionWish(config);
+  // Where none meets the wish, the rest is checked against the newest.
+  const cls = versions.find((one) => meetsWish(one.version, wish)) ?? versions[0];
   const own = cls.config.filter((key) => key.name !== "name" && key.name !== "connector.class");
-  const base = baseKeys(cls, config, parts.worker);
+  const base = baseKeys(versions[0], config, parts.worker);
   const checked = checkKeys(base, config, { findClass: lookUpConverter });
-  checkVersion(checked, cls, config);
+  checkVersion(checked, versions, config, wish);
   checkConverterVersions(checked, config, parts.worker.converterVersion);
   if (cls.kind === "sink") checkSinkTopics(checked);
 
@@ -91,7 +94,7 @@ export async function validateConnector<C extends ConnectorClass>(
   addNulls(entries, config, own);
   addRefusals(entries, config, checked);
   await addOwnAnswer(entries, cls, config, parts);
-  addRecommendations(entries, cls, config, parts.worker);
+  addRecommendations(entries, versions, config, parts.worker);
 
   const converters = checkConverters(config, checked);
   const errorCount =
@@ -155,10 +158,11 @@ export function pluginDescText(
     .join(", ");
 }
 
-function findConnector<C extends ConnectorClass>(
+/** At least one, the newest first. */
+function findVersions<C extends ConnectorClass>(
   config: SubmittedConfig,
   parts: ValidationParts<C>,
-): C {
+): readonly [C, ...C[]] {
   const name = config["connector.class"] ?? null;
   if (name === null) {
     const shown = Object.entries(config)
@@ -170,8 +174,8 @@ function findConnector<C extends ConnectorClass>(
       { status: 400 },
     );
   }
-  const found = parts.findClass(name);
-  if (found && (found.kind === "source" || found.kind === "sink")) return found;
+  const [newest, ...older] = parts.versions(name);
+  if (newest && (newest.kind === "source" || newest.kind === "sink")) return [newest, ...older];
   throw new RequestError(
     "config.class_unknown",
     `Failed to find any class that implements Connector and which name matches ${name}, available connectors are: ${parts.available()}`,
@@ -196,19 +200,36 @@ function baseKeys(
   });
 }
 
+function versionWish(config: SubmittedConfig): VersionWish {
+  const wish = parseVersionWish(config["connector.plugin.version"]);
+  if (wish.at !== "malformed") return wish;
+  throw new RequestError("config.version_malformed", wish.reason, { status: 400 });
+}
+
 function checkVersion(
   checked: Map<string, CheckedValue>,
-  cls: ConnectorClass,
+  versions: readonly ConnectorClass[],
   config: SubmittedConfig,
+  wish: VersionWish,
 ): void {
-  const wish = parseVersionWish(config["connector.plugin.version"]);
-  if (wish.at === "malformed") {
-    throw new RequestError("config.version_malformed", wish.reason, { status: 400 });
-  }
-  if (wish.at === "any" || meetsWish(cls.version, wish)) return;
-  const text = `Plugin ${config["connector.class"]} not found that matches the version range ${wish.text}, available versions: [${cls.version}]`;
+  if (versions.some(({ version }) => meetsWish(version, wish))) return;
+  const text = noSuchVersion(config["connector.class"] ?? "", wish, versions);
   checked.get("connector.class")?.errors.push(text);
   checked.get("connector.plugin.version")?.errors.push(text);
+}
+
+/** Connect's text; it lists the oldest first. */
+export function noSuchVersion(
+  name: string,
+  wish: VersionWish,
+  versions: readonly { readonly version: string }[],
+): string {
+  const range = wish.at === "range" ? wish.text : "";
+  return `Plugin ${name} not found that matches the version range ${range}, available versions: [${ascending(versions).join(", ")}]`;
+}
+
+function ascending(versions: readonly { readonly version: string }[]): string[] {
+  return versions.map(({ version }) => version).reverse();
 }
 
 function entryOf(checked: CheckedValue): Entry {
@@ -293,7 +314,7 @@ async function addOwnAnswer<C extends ConnectorClass>(
 
 function addRecommendations(
   entries: Map<string, Entry>,
-  cls: ConnectorClass,
+  versions: readonly ConnectorClass[],
   config: SubmittedConfig,
   worker: WorkerConverters,
 ): void {
@@ -301,7 +322,7 @@ function addRecommendations(
     const entry = entries.get(name);
     if (entry) entry.value = { ...entry.value, recommended_values: recommended };
   };
-  recommend("connector.plugin.version", [cls.version]);
+  recommend("connector.plugin.version", ascending(versions));
   for (const [name, value] of converterDefaults(config, worker)) {
     recommend(name, name.endsWith(".plugin.version") ? [value] : recommendedConverters(name));
   }

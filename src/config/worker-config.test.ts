@@ -29,6 +29,7 @@ test("the least worker file gets Connect's defaults and ours", () => {
     restartDelayMs: 1_000,
     restartDelayMsMax: 60_000,
     pluginConnectTimeoutMs: 30_000,
+    pluginCacheDir: "",
     pluginStartTimeoutMs: 60_000,
     pluginHeartbeatIntervalMs: 5_000,
     pluginHeartbeatTimeoutMs: 120_000,

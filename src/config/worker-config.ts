@@ -44,6 +44,8 @@ export interface WorkerConfig {
   readonly restartDelayMs: number;
   readonly restartDelayMsMax: number;
   readonly pluginConnectTimeoutMs: number;
+  /** "" = the root decides. */
+  readonly pluginCacheDir: string;
   readonly pluginStartTimeoutMs: number;
   readonly pluginHeartbeatIntervalMs: number;
   /** 0 = never. */
@@ -126,6 +128,7 @@ function typed(
     restartDelayMs: number("restart.delay.ms"),
     restartDelayMsMax: number("restart.delay.max.ms"),
     pluginConnectTimeoutMs: number("plugin.connect.timeout.ms"),
+    pluginCacheDir: text("plugin.cache.dir").trim(),
     pluginStartTimeoutMs: number("plugin.start.timeout.ms"),
     pluginHeartbeatIntervalMs: number("plugin.heartbeat.interval.ms"),
     pluginHeartbeatTimeoutMs: number("plugin.heartbeat.timeout.ms"),

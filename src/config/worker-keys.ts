@@ -68,6 +68,12 @@ const bulkheadRows: readonly Row[] = [
     "How long a new plugin process may take until it connects.",
     atLeast(1),
   ],
+  [
+    "plugin.cache.dir",
+    "STRING",
+    "",
+    "Where it is kept what plugins that are one executable offer; empty = below the user's cache.",
+  ],
   ["plugin.start.timeout.ms", "LONG", "60000", "How long a task may take to start.", atLeast(1)],
   [
     "plugin.heartbeat.interval.ms",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createCatalog } from "./catalog.ts";
+import { parseVersionWish } from "../config/version-range.ts";
+import { createCatalog, withoutTwins } from "./catalog.ts";
 import type { PluginClass, PluginKind } from "./plugin.ts";
 
 function pluginClass(className: string, kind: PluginKind, version = "1.0", aliases: string[] = []) {
@@ -76,4 +77,30 @@ test("classes are listed by kind as Connect lists them, then by name", () => {
       "converter org.a.JsonConverter",
     ],
   );
+});
+
+test("the newest version that meets a wish is found, and all of a name are told", () => {
+  const wish = (text: string) => parseVersionWish(text);
+  assert.equal(catalog.find("FileStreamSink", ["sink"], wish("1.9"))?.version, "1.9");
+  assert.equal(catalog.find("FileStreamSink", ["sink"], wish("[1.0,2.0)"))?.version, "1.10");
+  assert.equal(catalog.find("FileStreamSink", ["sink"], wish("[2.0,)")), undefined);
+  assert.deepEqual(
+    catalog.versions("FileStreamSink").map(({ version }) => version),
+    ["1.10", "1.9"],
+  );
+  assert.deepEqual(catalog.versions("FileStreamSink", ["source"]), []);
+  assert.deepEqual(catalog.versions("Twin"), []);
+});
+
+test("of a class that is there twice in one version the first counts, and the other is told", () => {
+  const first = [pluginClass("a.A", "sink"), pluginClass("a.B", "sink", "2")];
+  const second = [pluginClass("a.A", "sink"), pluginClass("a.A", "sink", "1.1")];
+  const found = withoutTwins([
+    { path: "/one", classes: first },
+    { path: "/two", classes: second },
+  ]);
+  assert.deepEqual(found.classes, [...first, second[1]]);
+  assert.deepEqual(found.unusable, [
+    { path: "/two", reason: "class a.A 1.0 is in /one already, which is the one that is used" },
+  ]);
 });

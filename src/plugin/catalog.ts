@@ -1,6 +1,9 @@
 import { pluginKindOrder } from "../config/plugin-kind.ts";
-import { compareVersions } from "../config/version-range.ts";
+import { compareVersions, meetsWish } from "../config/version-range.ts";
 import type { PluginCatalog, PluginClass, PluginKind, UnusablePlugin } from "./plugin.ts";
+
+/** What is known at one moment. */
+export type CatalogSnapshot = Omit<PluginCatalog, "look">;
 
 const suffixes: Record<PluginKind, string> = {
   sink: "Connector",
@@ -15,7 +18,7 @@ const suffixes: Record<PluginKind, string> = {
 export function createCatalog(
   found: readonly PluginClass[],
   unusable: readonly UnusablePlugin[],
-): PluginCatalog {
+): CatalogSnapshot {
   const classes = [...found].sort(byKindAndName);
   const byName = new Map<string, PluginClass[]>();
   for (const one of classes) add(byName, one.className, one);
@@ -26,15 +29,50 @@ export function createCatalog(
       byAlias.set(alias, names.add(one.className));
     }
   }
+  const versions = (name: string, kinds?: readonly PluginKind[]) => {
+    const className = byName.has(name) ? name : onlyOne(byAlias.get(name));
+    const found = byName.get(className ?? "") ?? [];
+    return found.filter((one) => kinds === undefined || kinds.includes(one.kind));
+  };
   return {
     classes,
     unusable,
-    find(name, kinds) {
-      const className = byName.has(name) ? name : onlyOne(byAlias.get(name));
-      const versions = byName.get(className ?? "") ?? [];
-      return versions.find((one) => kinds === undefined || kinds.includes(one.kind));
+    versions,
+    find(name, kinds, wish = { at: "any" }) {
+      return versions(name, kinds).find((one) => meetsWish(one.version, wish));
     },
   };
+}
+
+/** A plugin and the file that says so. */
+export interface FoundPlugin {
+  readonly path: string;
+  readonly classes: readonly PluginClass[];
+}
+
+/** Of a class that is there twice in one version the first counts; the other is told. */
+export function withoutTwins(plugins: readonly FoundPlugin[]): {
+  classes: readonly PluginClass[];
+  unusable: readonly UnusablePlugin[];
+} {
+  const places = new Map<string, { one: PluginClass; path: string }[]>();
+  const classes: PluginClass[] = [];
+  const unusable: UnusablePlugin[] = [];
+  for (const { path, classes: offered } of plugins) {
+    for (const one of offered) {
+      const known = places.get(one.className) ?? [];
+      const twin = known.find((each) => compareVersions(each.one.version, one.version) === 0);
+      if (twin === undefined) {
+        places.set(one.className, [...known, { one, path }]);
+        classes.push(one);
+      } else {
+        const what = `${one.className} ${one.version}`.trim();
+        const reason = `class ${what} is in ${twin.path} already, which is the one that is used`;
+        unusable.push({ path, reason });
+      }
+    }
+  }
+  return { classes, unusable };
 }
 
 function byKindAndName(a: PluginClass, b: PluginClass): number {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseManifest } from "./manifest.ts";
+import { manifestText, parseManifest } from "./manifest.ts";
 
 const key = { name: "topic", type: "STRING", importance: "HIGH", documentation: "where to" };
 const good = {
@@ -121,4 +121,37 @@ test("a text that is not JSON, and a list, are refused with a reason", () => {
   const list = parseManifest("[]", "/x");
   assert.ok(list.at === "broken");
   assert.equal(list.problems[0], "it is not a JSON object");
+});
+
+test("a manifest written as text is read as the same", () => {
+  const full = {
+    ...key,
+    default: null,
+    group: "g",
+    order: 3,
+    width: "LONG",
+    displayName: "Topic",
+    dependents: ["other"],
+    validator: { at: "one-of", values: ["a"], caseInsensitive: true },
+  };
+  const classes = [
+    { class: "a.Source", kind: "source", config: [key, full, { ...key, default: "x" }] },
+    {
+      class: "a.Sink",
+      kind: "sink",
+      version: "7",
+      taskClass: "a.SinkTask",
+      aliases: ["out"],
+      documentationUrl: "https://a.example",
+      validates: true,
+    },
+  ];
+  const first = parse({ classes });
+  assert.ok(first.at === "good");
+  const again = parseManifest(manifestText(first.manifest), "/plugins/raw");
+  assert.deepEqual(again, first);
+  // What is run may be said by whoever reads it.
+  const moved = parseManifest(manifestText(first.manifest), "/elsewhere", "/elsewhere/raw");
+  assert.ok(moved.at === "good");
+  assert.deepEqual(moved.manifest.command, ["/elsewhere/raw"]);
 });

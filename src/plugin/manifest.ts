@@ -1,4 +1,7 @@
-/** plugin.json: what a plugin folder offers. Every problem is found at once, each with its place. */
+/**
+ * plugin.json: what a plugin offers, also as it is kept of a plugin that described itself. Every
+ * problem is found at once, each with its place.
+ */
 import type { ConfigKey, ConfigType, Importance, Validator, Width } from "../config/config-def.ts";
 import type { PluginClass, PluginKind, PluginManifest } from "./plugin.ts";
 
@@ -28,8 +31,8 @@ const configTypes: readonly ConfigType[] = [
 const importances: readonly Importance[] = ["HIGH", "MEDIUM", "LOW"];
 const widths: readonly Width[] = ["NONE", "SHORT", "MEDIUM", "LONG"];
 
-/** `directory` is the folder that holds the file. */
-export function parseManifest(text: string, directory: string): ParsedManifest {
+/** `directory` is the folder that holds the file; a `program` is run whatever the text says. */
+export function parseManifest(text: string, directory: string, program?: string): ParsedManifest {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -40,13 +43,14 @@ export function parseManifest(text: string, directory: string): ParsedManifest {
   const root = new Fields(json, "", problems);
   const name = root.text("name");
   const version = root.text("version");
-  const command = root.texts("command");
+  const command = program === undefined ? root.texts("command") : [program];
   if (command?.length === 0) problems.push("command is empty: it must name a program");
   const manifest = {
     name: name ?? "",
     version: version ?? "",
     directory,
     command: command ?? [],
+    ...(program !== undefined && { program }),
     classes: [] as PluginClass[],
   };
   for (const fields of root.list("classes")) {
@@ -58,6 +62,30 @@ export function parseManifest(text: string, directory: string): ParsedManifest {
     problems.push(`class ${twice} is listed twice`);
   }
   return problems.length === 0 ? { at: "good", manifest } : { at: "broken", problems };
+}
+
+/** The text that parseManifest reads as this manifest. */
+export function manifestText({ name, version, command, classes }: PluginManifest): string {
+  return JSON.stringify({ name, version, command, classes: classes.map(classJson) });
+}
+
+function classJson({ className, plugin: _, taskClass, version, config, ...rest }: PluginClass) {
+  return {
+    class: className,
+    ...rest,
+    ...(version !== "" && { version }),
+    ...(taskClass !== "" && { taskClass }),
+    config: config.map(keyJson),
+  };
+}
+
+/** A required key has no default member, and so no default. */
+function keyJson({ required, defaultValue, validator, ...rest }: ConfigKey) {
+  return {
+    ...rest,
+    ...(required ? { required } : { default: defaultValue }),
+    ...(validator !== null && { validator }),
+  };
 }
 
 function parseClass(fields: Fields, plugin: PluginManifest): PluginClass {

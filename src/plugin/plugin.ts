@@ -4,6 +4,7 @@
  */
 
 import type { ConfigKey } from "../config/config-def.ts";
+import type { VersionWish } from "../config/version-range.ts";
 import type { Columns, Definitions, Form } from "../record/columns.ts";
 
 /** What a class is for; Connect's names, as `GET /connector-plugins` shows them. */
@@ -30,14 +31,16 @@ export interface PluginClass {
   readonly plugin: PluginManifest;
 }
 
-/** A plugin folder: what to run and which classes it has. */
+/** A plugin, a folder with plugin.json or one executable file: what to run and which classes it has. */
 export interface PluginManifest {
   readonly name: string;
   readonly version: string;
-  /** The folder with plugin.json. */
+  /** The folder with plugin.json or with the executable; processes are started in it. */
   readonly directory: string;
   /** Program and arguments; a relative program is looked up in the folder. */
   readonly command: readonly string[];
+  /** The file, of a plugin that is one executable without plugin.json. */
+  readonly program?: string;
   readonly classes: readonly PluginClass[];
 }
 
@@ -47,16 +50,37 @@ export interface UnusablePlugin {
   readonly reason: string;
 }
 
-/** Which classes exist, by every name that Connect accepts for them. */
+/** Which classes exist, by every name that Connect accepts for them; as of the last look. */
 export interface PluginCatalog {
-  /** Sinks, sources, transformations, predicates, converters, header converters; by name within. */
+  /**
+   * Sinks, sources, transformations, predicates, converters, header converters; by name within, the
+   * newest version of each first.
+   */
   readonly classes: readonly PluginClass[];
+  /** Those that are being asked what they offer are among them. */
   readonly unusable: readonly UnusablePlugin[];
   /**
-   * By full class name or alias (simple name; simple name without its kind suffix; the manifest's
-   * aliases). An alias that several classes share finds nothing. Undefined when there is none.
+   * The newest version that meets the wish, by full class name or alias (simple name; simple name
+   * without its kind suffix; the manifest's aliases). An alias that several classes share finds
+   * nothing. Undefined when there is none.
    */
-  find(name: string, kinds?: readonly PluginKind[]): PluginClass | undefined;
+  find(name: string, kinds?: readonly PluginKind[], wish?: VersionWish): PluginClass | undefined;
+  /** Every version of what `find` finds, the newest first. */
+  versions(name: string, kinds?: readonly PluginKind[]): readonly PluginClass[];
+  /**
+   * Sees what is in the folders now. Without `wanted` it waits a few seconds for plugins that are
+   * being asked what they offer; else until that class is found, no plugin is left that may have it,
+   * or the signal fires. Never rejects.
+   */
+  look(wanted?: WantedClass): Promise<void>;
+}
+
+/** A class that somebody waits for. */
+export interface WantedClass {
+  readonly name: string;
+  readonly kinds?: readonly PluginKind[];
+  readonly wish?: VersionWish;
+  readonly signal: AbortSignal;
 }
 
 /** Which fault it is, as the plugin names it; a code from a newer contract reads as "internal". */

@@ -32,14 +32,17 @@ export function ownResources({ runningTasks, catalog, processes }: OwnParts): re
       path: "/bulkhead/plugins",
       methods: {
         GET: {
-          handle: async () => ({
-            status: 200,
-            body: {
-              plugins: pluginsOf(catalog),
-              unusable: catalog.unusable.map(({ path, reason }) => ({ path, reason })),
-              processes: processes().map(shownProcess),
-            },
-          }),
+          handle: async () => {
+            await catalog.look();
+            return {
+              status: 200,
+              body: {
+                plugins: pluginsOf(catalog),
+                unusable: catalog.unusable.map(({ path, reason }) => ({ path, reason })),
+                processes: processes().map(shownProcess),
+              },
+            };
+          },
         },
       },
     },
@@ -59,13 +62,13 @@ function pluginsOf({ classes }: PluginCatalog): unknown[] {
     .flatMap(([, members]) => {
       const [first] = members;
       if (first === undefined) return [];
-      const { name, version, directory } = first.plugin;
+      const { name, version, directory, program } = first.plugin;
       const shown = members.map((each) => ({
         class: each.className,
         type: each.kind,
         version: each.version,
       }));
-      return [{ name, version, location: directory, classes: shown }];
+      return [{ name, version, location: program ?? directory, classes: shown }];
     });
 }
 

@@ -6,9 +6,9 @@ import { connectorKeys } from "../config/connector-keys.ts";
 import { findConverter, knownConverters } from "../config/converter-keys.ts";
 import type { SubmittedConfig } from "../config/parse.ts";
 import { pluginKindOrder } from "../config/plugin-kind.ts";
-import { keyInfo } from "../config/validate-connector.ts";
+import { keyInfo, noSuchVersion } from "../config/validate-connector.ts";
 import type { ConfigInfos } from "../config/validation.ts";
-import { meetsWish, parseVersionWish } from "../config/version-range.ts";
+import { meetsWish, parseVersionWish, type VersionWish } from "../config/version-range.ts";
 import type { PluginCatalog, PluginKind } from "../plugin/plugin.ts";
 import { type Answer, validationAnswer } from "./http-error.ts";
 import { parseConfigBody } from "./json-body.ts";
@@ -21,16 +21,23 @@ export interface PluginParts {
   readonly converterVersion: string;
 }
 
+/** How long an unknown class is waited for while plugins are being asked what they offer. */
+const lookMsMax = 5_000;
+
 /** The resources. */
 export function pluginResources(parts: PluginParts): readonly Resource[] {
   return [
     {
       path: "/connector-plugins",
-      methods: { GET: { handle: async (call) => ({ status: 200, body: list(parts, call) }) } },
+      methods: {
+        GET: { handle: async (call) => ({ status: 200, body: await list(parts, call) }) },
+      },
     },
     {
       path: "/connector-plugins/:name/config",
-      methods: { GET: { handle: async (call) => ({ status: 200, body: keysOf(parts, call) }) } },
+      methods: {
+        GET: { handle: async (call) => ({ status: 200, body: await keysOf(parts, call) }) },
+      },
     },
     {
       path: "/connector-plugins/:name/config/validate",
@@ -39,10 +46,12 @@ export function pluginResources(parts: PluginParts): readonly Resource[] {
   ];
 }
 
-function list({ catalog, converterVersion }: PluginParts, call: Call): unknown {
+async function list({ catalog, converterVersion }: PluginParts, call: Call): Promise<unknown> {
+  await catalog.look();
   const wanted = call.query("connectorsOnly");
   const all = wanted.length > 0 && !queryFlag(call, "connectorsOnly");
-  const found = catalog.classes.map(({ className, kind, version }) => ({
+  // In Connect's order the oldest of several versions comes first, and the sort below keeps it so.
+  const found = [...catalog.classes].reverse().map(({ className, kind, version }) => ({
     class: className,
     type: kind,
     ...(version === "" ? {} : { version }),
@@ -54,18 +63,29 @@ function list({ catalog, converterVersion }: PluginParts, call: Call): unknown {
   const rank = (type: PluginKind) => pluginKindOrder.indexOf(type);
   return found
     .filter(({ type }) => all || type === "sink" || type === "source")
-    .sort((a, b) => rank(a.type) - rank(b.type) || (a.class < b.class ? -1 : 1));
+    .sort((a, b) => rank(a.type) - rank(b.type) || order(a.class, b.class));
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** A connector's own keys come first, then the common ones that it does not redefine. */
-function keysOf({ catalog, converterVersion }: PluginParts, call: Call): unknown {
+async function keysOf({ catalog, converterVersion }: PluginParts, call: Call): Promise<unknown> {
   const name = param(call, "name");
-  const found = catalog.find(name);
-  const converter = found ? undefined : findConverter(name);
-  if (!found && !converter) {
+  await catalog.look({ name, signal: AbortSignal.timeout(lookMsMax) });
+  const versions = catalog.versions(name);
+  const converter = versions.length === 0 ? findConverter(name) : undefined;
+  if (versions.length === 0 && !converter) {
     throw new RequestError("rest.plugin_unknown", `Unknown plugin ${name}.`, { status: 404 });
   }
-  checkVersion(name, found?.version ?? converterVersion, call);
+  const wish = askedVersion(call);
+  const known = converter ? [{ version: converterVersion }] : versions;
+  if (!known.some(({ version }) => meetsWish(version, wish))) {
+    const message = noSuchVersion(name, wish, known);
+    throw new RequestError("rest.plugin_unknown", message, { status: 400 });
+  }
+  const found = versions.find(({ version }) => meetsWish(version, wish));
   const own: readonly ConfigKey[] = found?.config ?? converter?.keys ?? [];
   if (found?.kind !== "source" && found?.kind !== "sink") return own.map((key) => keyInfo(key));
   const names = new Set(own.map((key) => key.name));
@@ -77,14 +97,11 @@ function keysOf({ catalog, converterVersion }: PluginParts, call: Call): unknown
   );
 }
 
-function checkVersion(name: string, version: string, call: Call): void {
+function askedVersion(call: Call): VersionWish {
   const asked = call.query("version")[0];
   const wish = parseVersionWish(asked);
-  if (meetsWish(version, wish)) return;
-  const message =
-    wish.at === "range"
-      ? `Plugin ${name} not found that matches the version range ${wish.text}, available versions: [${version}]`
-      : `Invalid version specification: ${asked}`;
+  if (wish.at !== "malformed") return wish;
+  const message = `Invalid version specification: ${asked}`;
   throw new RequestError("rest.plugin_unknown", message, { status: 400 });
 }
 

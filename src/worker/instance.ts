@@ -19,6 +19,8 @@ export interface InstanceOptions<R extends Runnable> {
   readonly restarts: Restarts;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** What each run has to wait for before it can be made. */
+  prepare?(signal: AbortSignal): Promise<void>;
   /** May throw: the instance then fails as if its run had. */
   create(target: TargetState, onState: (state: Shown) => void): R;
   /** `safe`: said by the runtime, not by the instance. */
@@ -111,6 +113,8 @@ export class Instance<R extends Runnable> {
     let over = false;
     this.#runningSinceMs = undefined;
     this.#runnable = undefined;
+    await this.#options.prepare?.(signal);
+    if (signal.aborted) return;
     this.#runnable = this.#options.create(this.#target, (state) => {
       if (!over) this.#show(state);
     });

@@ -28,8 +28,10 @@ export interface LocalWorkerOptions {
   readonly workerId: string;
   /** Of the group, now. */
   readonly generation: () => number;
-  /** By full name or alias; sources and sinks only. */
-  readonly findClass: (name: string) => PluginClass | undefined;
+  /** Of the class and version that a config asks for; sources and sinks only. */
+  readonly findClass: (config: ConfigText) => PluginClass | undefined;
+  /** Resolves once it is known whether there is such a class: its plugin may have come just now. */
+  readonly lookForClass?: (config: ConfigText, signal: AbortSignal) => Promise<void>;
   readonly processes: Pick<PluginProcesses, "acquire">;
   readonly createConnector: CreateConnector;
   readonly createTask: CreateTask;
@@ -108,13 +110,16 @@ class LocalWorker implements Worker {
     if (this.#connectors.has(name)) return;
     const { clock, connectorStopMsMax, createConnector, logger, onChange, processes } =
       this.#options;
-    const plugin = this.#find(config);
+    let plugin = this.#find(config);
     const instance = new Instance<Connector>({
       label: `connector ${name}`,
       target,
       restarts: this.#restarts(config),
       logger: logger.child({ connector: name }),
       clock,
+      prepare: async (signal) => {
+        plugin = await this.#look(config, signal);
+      },
       create: (now, onState) => {
         const { className, plugin: manifest } = orUnknown(plugin, config);
         const spec = { name, className, config, stopMsMax: connectorStopMsMax };
@@ -168,13 +173,16 @@ class LocalWorker implements Worker {
     const key = taskText(id);
     this.#admit(key, generation);
     const { clock, createTask, limits, logger, onChange, taskParts } = this.#options;
-    const plugin = this.#find(connectorConfig);
+    let plugin = this.#find(connectorConfig);
     const instance = new Instance<Task>({
       label: `task ${key}`,
       target: start.target,
       restarts: this.#restarts(connectorConfig),
       logger: logger.child({ connector: id.connector, task: id.task }),
       clock,
+      prepare: async (signal) => {
+        plugin = await this.#look(connectorConfig, signal);
+      },
       create: (now, onState) => {
         const found = orUnknown(plugin, connectorConfig);
         const tooMany = tooManyTasks(id.connector, connectorConfig, start.taskCount);
@@ -277,7 +285,13 @@ class LocalWorker implements Worker {
   }
 
   #find(config: ConfigText): PluginClass | undefined {
-    return this.#options.findClass(config["connector.class"] ?? "");
+    return this.#options.findClass(config);
+  }
+
+  /** What starts, or starts again, is the newest that is there by then. */
+  async #look(config: ConfigText, signal: AbortSignal): Promise<PluginClass | undefined> {
+    await this.#options.lookForClass?.(config, signal);
+    return this.#find(config);
   }
 
   #started(name: ConnectorName): Connector | undefined {
@@ -309,9 +323,11 @@ class LocalWorker implements Worker {
 function orUnknown(plugin: PluginClass | undefined, config: ConfigText): PluginClass {
   if (plugin !== undefined) return plugin;
   const name = config["connector.class"];
+  const version = config["connector.plugin.version"];
   throw new TaskError(
     "worker.class_unknown",
-    `Failed to find any class that implements Connector and which name matches ${name}`,
-    { hint: "add the folder of its plugin to plugin.path and restart the worker" },
+    `Failed to find any class that implements Connector and which name matches ${name}` +
+      (version === undefined ? "" : ` in the version ${version}`),
+    { hint: "put its plugin into a folder of plugin.path, then restart the connector" },
   );
 }

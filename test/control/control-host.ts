@@ -57,7 +57,7 @@ export async function startControlHost(options: ControlHostOptions = {}): Promis
   const worker = createLocalWorker({
     workerId: "here:8083",
     generation: () => 0,
-    findClass,
+    findClass: (config) => findClass(config["connector.class"] ?? ""),
     processes: { acquire: plugin.acquire },
     createConnector,
     createTask: plugin.createTask,

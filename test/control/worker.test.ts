@@ -43,7 +43,7 @@ const failures = [
   {
     name: "whose class is gone",
     over: { connectorConfig: { "connector.class": "gone.Source" } },
-    trace: /Failed to find any class .* matches gone\.Source\nhint: add/,
+    trace: /Failed to find any class .* matches gone\.Source\nhint: put its plugin/,
     version: null,
   },
 ];

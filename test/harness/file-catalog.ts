@@ -1,5 +1,6 @@
 /** A catalogue with the two file connectors, without a folder or a process behind it. */
 import type { ConfigKey, ConfigType } from "../../src/config/config-def.ts";
+import { meetsWish } from "../../src/config/version-range.ts";
 import type { PluginCatalog, PluginClass, PluginManifest } from "../../src/plugin/plugin.ts";
 
 const folder: PluginManifest = {
@@ -33,12 +34,15 @@ export const fileClasses: readonly PluginClass[] = [
 export const fileCatalog: PluginCatalog = {
   classes: fileClasses,
   unusable: [],
-  find: (name, kinds) =>
-    fileClasses.find(
+  find: (name, kinds, wish = { at: "any" }) =>
+    fileCatalog.versions(name, kinds).find(({ version }) => meetsWish(version, wish)),
+  versions: (name, kinds) =>
+    fileClasses.filter(
       (each) =>
         (each.className === name || each.aliases.includes(name)) &&
         (kinds === undefined || kinds.includes(each.kind)),
     ),
+  look: async () => {},
 };
 
 function fileClass(kind: "source" | "sink", config: readonly ConfigKey[]): PluginClass {

@@ -14,7 +14,7 @@ const json = "org.apache.kafka.connect.json.JsonConverter";
 /** Validation as a worker with JsonConverter would do it. */
 export function validateFile(config: SubmittedConfig) {
   return validateConnector(config, {
-    findClass: (name) => fileCatalog.find(name, ["source", "sink"]),
+    versions: (name) => fileCatalog.versions(name, ["source", "sink"]),
     available: () =>
       pluginDescText(fileClasses.map((each) => ({ ...each, location: each.plugin.directory }))),
     worker: {

@@ -1,0 +1,68 @@
+/** The plugin catalog as those see it who start, check and show connectors: sources and sinks. */
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import type { SubmittedConfig } from "./config/parse.ts";
+import { pluginDescText } from "./config/validate-connector.ts";
+import { parseVersionWish } from "./config/version-range.ts";
+import type { PluginCatalog, PluginClass, WantedClass } from "./plugin/plugin.ts";
+
+const kinds = ["source", "sink"] as const;
+/** How long a check waits for a class that nobody has, while plugins are being asked what they offer. */
+const lookMsMax = 5_000;
+
+/** By the `connector.class` and `connector.plugin.version` of a config, or by name. */
+export class ConnectorClasses {
+  readonly #catalog: PluginCatalog;
+
+  constructor(catalog: PluginCatalog) {
+    this.#catalog = catalog;
+  }
+
+  /** The newest that the config asks for, as of the last look. */
+  find(config: SubmittedConfig): PluginClass | undefined {
+    const { name, wish } = wanted(config);
+    return this.#catalog.find(name, kinds, wish);
+  }
+
+  /** The newest, as of the last look. */
+  findByName(name: string): PluginClass | undefined {
+    return this.#catalog.find(name, kinds);
+  }
+
+  /** Every version, the newest first, as of the last look. */
+  versions(name: string): readonly PluginClass[] {
+    return this.#catalog.versions(name, kinds);
+  }
+
+  /** See `PluginCatalog.look`; without a signal for a few seconds. */
+  look(config: SubmittedConfig, signal = AbortSignal.timeout(lookMsMax)): Promise<void> {
+    return this.#catalog.look({ ...wanted(config), signal });
+  }
+
+  /** For the text about an unknown class. */
+  describe(): string {
+    const { classes } = this.#catalog;
+    return pluginDescText(
+      classes.map((one) => ({
+        ...one,
+        location: one.plugin.program ?? `${one.plugin.directory}/`,
+      })),
+    );
+  }
+}
+
+function wanted(config: SubmittedConfig): Omit<WantedClass, "signal"> & { name: string } {
+  const wish = parseVersionWish(config["connector.plugin.version"]);
+  return { name: config["connector.class"] ?? "", kinds, wish };
+}
+
+/** `plugin.cache.dir`, or where this user's programs keep what they can find out again. */
+export function pluginCacheDirectory(
+  configured: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): string {
+  if (configured !== "") return resolve(configured);
+  const base = environment["XDG_CACHE_HOME"] ?? "";
+  // A relative one is to be ignored, says the XDG base directory specification.
+  return join(isAbsolute(base) ? base : join(homedir(), ".cache"), "bulkhead", "plugins");
+}
