@@ -240,7 +240,7 @@ test("one that hangs keeps looks waiting only for its time, and others not at al
       : Promise.resolve(described(plugin, `bare.${plugin.name}`));
   await program(join(plugins, "hangs"));
   await program(join(plugins, "works"), "#!/bin/sh\n# works\n");
-  const folders = await open({ describe, askMsMax: 400 });
+  const folders = await open({ describe, askMsMax: 1_500 });
   const startedMs = performance.now();
   const { signal } = new AbortController();
   await folders.look({ name: "bare.works", signal });
@@ -250,10 +250,10 @@ test("one that hangs keeps looks waiting only for its time, and others not at al
     [join(plugins, "hangs")]: "it is being asked what it offers",
   });
   const onceMs = performance.now() - startedMs;
-  assert.ok(onceMs > 350 && onceMs < 4_000, `${onceMs} ms`);
+  assert.ok(onceMs > 1_400 && onceMs < 10_000, `${onceMs} ms`);
   const againMs = performance.now();
   await folders.look();
-  assert.ok(performance.now() - againMs < 300, "a second look waited as well");
+  assert.ok(performance.now() - againMs < 1_200, "a second look waited as well");
   // Who needs a class that nobody else has waits until it gives up.
   const given = new AbortController();
   const waiting = folders.look({ name: "bare.hangs", signal: given.signal });
