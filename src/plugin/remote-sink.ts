@@ -110,7 +110,8 @@ export class RemoteSink implements SinkStream {
   }
 
   async open(partitions: readonly SinkOffset[]): Promise<Failure | undefined> {
-    this.#opened = this.#expect(this.#opened, "Open");
+    if (this.#stream.over) throw await this.#stream.gone();
+    this.#opened = expectOne(this.#opened, "Open");
     this.#send({ case: "open", value: { partitions: partitions.map(sinkOffsetToProto) } });
     return this.#opened.promise;
   }
@@ -119,7 +120,8 @@ export class RemoteSink implements SinkStream {
     partitions: readonly SinkPartition[],
     reason: "revoked" | "lost",
   ): Promise<Failure | undefined> {
-    this.#closed = this.#expect(this.#closed, "Close");
+    if (this.#stream.over) throw await this.#stream.gone();
+    this.#closed = expectOne(this.#closed, "Close");
     const value = {
       partitions: partitions.map(({ topic, partition }) => ({ topic, partition })),
       reason: reason === "revoked" ? CloseReason.REVOKED : CloseReason.LOST,
@@ -134,7 +136,7 @@ export class RemoteSink implements SinkStream {
 
   async room(signal?: AbortSignal): Promise<void> {
     while (!signal?.aborted) {
-      if (this.#stream.over) throw this.#stream.goneError();
+      if (this.#stream.over) throw await this.#stream.gone();
       // I5: credit bounds what the plugin holds, the outbox what waits here.
       if (this.#credit.open && this.#stream.outbox.hasRoom) return;
       this.#creditWaiter ??= deferred();
@@ -149,7 +151,7 @@ export class RemoteSink implements SinkStream {
 
   // Up to its first await an async function runs at once: the message is on its way when it returns.
   async put(columns: Columns, epoch: number): Promise<PutResult> {
-    if (this.#stream.over) throw this.#stream.goneError();
+    if (this.#stream.over) throw await this.#stream.gone();
     const put = { seq: this.#putSeq + 1, count: columns.count, result: deferred<PutResult>() };
     this.#stream.outbox.send(encodePut(put.seq, epoch, columns));
     this.#putSeq = put.seq;
@@ -159,7 +161,7 @@ export class RemoteSink implements SinkStream {
   }
 
   async flush(offsets: readonly SinkOffset[]): Promise<FlushResult> {
-    if (this.#stream.over) throw this.#stream.goneError();
+    if (this.#stream.over) throw await this.#stream.gone();
     this.#flushSeq += 1;
     const flush = { seq: this.#flushSeq, offsets, result: deferred<FlushResult>() };
     this.#flushes.push(flush);
@@ -203,15 +205,6 @@ export class RemoteSink implements SinkStream {
 
   #send(kind: HostKind): void {
     this.#stream.outbox.send(encode(kind));
-  }
-
-  #expect(
-    open: Deferred<Failure | undefined> | undefined,
-    what: string,
-  ): Deferred<Failure | undefined> {
-    if (this.#stream.over) throw this.#stream.goneError();
-    if (open !== undefined) throw protocolError(`${what} was sent before the last was answered`);
-    return deferred();
   }
 
   #take(message: Buffer): void {
@@ -350,6 +343,14 @@ export class RemoteSink implements SinkStream {
     this.#closed?.reject(error);
     this.#wakeRoom();
   }
+}
+
+function expectOne(
+  open: Deferred<Failure | undefined> | undefined,
+  what: string,
+): Deferred<Failure | undefined> {
+  if (open !== undefined) throw protocolError(`${what} was sent before the last was answered`);
+  return deferred();
 }
 
 function answer(

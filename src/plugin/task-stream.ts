@@ -180,7 +180,7 @@ export class TaskStream<E extends object> {
   async stop(timeoutMs: number): Promise<Failure | undefined> {
     if (this.#state.at === "stopping") return this.#state.stopped.promise;
     if (this.#state.at === "stopped") return undefined;
-    if (this.#state.at === "ended") throw this.goneError();
+    if (this.#state.at === "ended") throw await this.gone();
     const stopped = deferred<Failure | undefined>();
     this.#state = { at: "stopping", stopped };
     this.outbox.send(this.#parts.encodeStop(timeoutMs));
@@ -192,8 +192,16 @@ export class TaskStream<E extends object> {
     throw new TaskError("plugin.request_timeout", text);
   }
 
-  /** What someone gets who asks something of a stream that is over. */
-  goneError(): TaskError {
+  /**
+   * What someone gets who asks something of a stream that is over: a moment later, when it is known
+   * whether the process has ended, which says more.
+   */
+  async gone(): Promise<TaskError> {
+    await this.#ended.promise;
+    return this.#goneError();
+  }
+
+  #goneError(): TaskError {
     const reason = this.#state.at === "ended" ? this.#state.reason : "it was stopped";
     return new TaskError("plugin.gone", `task ${this.#parts.taskName} is gone: ${reason}`);
   }
@@ -218,7 +226,7 @@ export class TaskStream<E extends object> {
     this.outbox.end();
     void this.#parts.whyGone().then((exit) => {
       this.#state = { at: "ended", reason: exit ?? how };
-      if (waiting.at === "stopping") waiting.stopped.reject(this.goneError());
+      if (waiting.at === "stopping") waiting.stopped.reject(this.#goneError());
       this.#finish(exit ?? `task ${this.#parts.taskName}: ${how}`);
     });
   }
@@ -227,7 +235,7 @@ export class TaskStream<E extends object> {
     if (this.over) return;
     const waiting = this.#state;
     this.#state = { at: "ended", reason };
-    if (waiting.at === "stopping") waiting.stopped.reject(this.goneError());
+    if (waiting.at === "stopping") waiting.stopped.reject(this.#goneError());
     this.outbox.fail(code, reason);
     this.#finish(reason);
   }
@@ -235,8 +243,8 @@ export class TaskStream<E extends object> {
   #finish(reason: string): void {
     this.outbox.end();
     this.#ended.resolve(reason);
-    this.#started.reject(this.goneError());
-    this.#parts.onEnd(this.goneError());
+    this.#started.reject(this.#goneError());
+    this.#parts.onEnd(this.#goneError());
     this.#wake();
   }
 
