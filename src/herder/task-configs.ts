@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { errorLine, TaskError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
 import type { TaskConfigsAnswer } from "../connector/connector.ts";
+import { levelOfDelay } from "../observe/log-level.ts";
 import type { Logger } from "../observe/logger.ts";
 import { type ConnectorEntry, findConnector, targetState } from "../state/cluster-state.ts";
 import type { ConfigText } from "../state/config-record.ts";
@@ -122,7 +123,8 @@ export class TaskConfigs {
           return;
         }
         const delayMs = backoff.nextDelayMs();
-        logger.warn({ connector: name, delayMs }, `no task configs: ${errorLine(error)}`);
+        const text = `no task configs, asking again: ${errorLine(error)}`;
+        logger[levelOfDelay(delayMs)]({ connector: name, delayMs }, text);
         this.#move(name, request, "retrying", error);
         await clock.sleep(delayMs, signal);
       }

@@ -10,6 +10,7 @@ import { type Deferred, deferred } from "../base/deferred.ts";
 import { ConfigError, RetriableError, TaskError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
 import { RecordCursor } from "../batch/decode.ts";
+import { levelOfDelay } from "../observe/log-level.ts";
 import type { Logger } from "../observe/logger.ts";
 import { type ByteSlice, newRecordSlice } from "../record/record-slice.ts";
 import type {
@@ -200,7 +201,7 @@ export class TopicLog {
       } catch (error) {
         if (!(error instanceof RetriableError)) throw error;
         const delayMs = backoff.nextDelayMs();
-        const level = delayMs < 1_000 ? "debug" : "warn";
+        const level = levelOfDelay(delayMs);
         logger[level]({ topic, delayMs, err: error }, `cannot read topic ${topic}, trying again`);
         await clock.sleep(delayMs, signal);
       }

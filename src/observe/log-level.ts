@@ -55,5 +55,5 @@ export function severity(level: PinoLevel): number {
  */
 export function levelOfDelay(delayMs: number): "debug" | "info" | "warn" {
   if (delayMs < 1_000) return "debug";
-  return delayMs < 5_000 ? "info" : "warn";
+  return delayMs < 4_000 ? "info" : "warn";
 }

@@ -2,6 +2,7 @@ import { Backoff } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { errorLine, RetriableError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
+import { levelOfDelay } from "../observe/log-level.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { ConnectorName, TaskId } from "../state/id.ts";
 import type {
@@ -176,7 +177,10 @@ class TopicStatusStore implements StatusStore {
           continue;
         }
         this.#unwritten = new Map([...round, ...this.#unwritten]);
-        await this.#clock.sleep(backoff.nextDelayMs(), signal);
+        const delayMs = backoff.nextDelayMs();
+        const text = `cannot write statuses, trying again: ${errorLine(error)}`;
+        this.#logger[levelOfDelay(delayMs)]({ delayMs }, text);
+        await this.#clock.sleep(delayMs, signal);
       }
     }
     // In the same turn as the last look at the map: nothing can be put in between and stay there.
