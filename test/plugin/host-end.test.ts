@@ -1,12 +1,14 @@
 /** I6: what a host leaves behind when it ends without closing anything. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { launchVariable, newLaunchId, sweepNow } from "../../src/plugin/launch-sweep.ts";
+import { hasProc } from "../../src/plugin/process-usage.ts";
 import { makeSocketFolder } from "../../src/plugin/socket-folder.ts";
 import { isAlive } from "../harness/processes.ts";
 import { rawProgram } from "../harness/raw-plugin.ts";
@@ -47,6 +49,23 @@ for (const { name, ending } of [
     assert.deepEqual(socketFolders(), []);
   });
 }
+
+test("what a host that exits still finds of its launches is killed at once, and nothing else", {
+  skip: !hasProc() && "needs /proc",
+}, async (t) => {
+  const launchIds = [newLaunchId(), newLaunchId()] as const;
+  const sleepers = launchIds.map((launchId) => {
+    const env = { PATH: process.env["PATH"], [launchVariable]: launchId };
+    const child = spawn("sleep", ["600"], { detached: true, stdio: "ignore", env });
+    t.after(() => child.kill("SIGKILL"));
+    return child;
+  });
+  await Promise.all(sleepers.map((child) => once(child, "spawn")));
+  sweepNow(new Set([launchIds[0]]));
+  const [code, signal] = await once(sleepers[0] as ChildProcess, "exit");
+  assert.deepEqual([code, signal], [null, "SIGKILL"]);
+  assert.equal(isAlive(sleepers[1]?.pid ?? 0), true);
+});
 
 function socketFolders(): string[] {
   return readdirSync(tmpdir()).filter((name) => name.startsWith("bulkhead-plugins-"));

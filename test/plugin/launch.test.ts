@@ -156,7 +156,7 @@ test("I6: a process that ignores Shutdown, the end of stdin and SIGTERM is kille
     "end of stdin: SIGTERM",
     "SIGTERM: SIGKILL",
   ]) {
-    assert.ok(log.find(step), step);
+    assert.equal(log.find(step)?.["ms"], 300, step);
   }
 });
 
