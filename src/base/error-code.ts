@@ -15,6 +15,7 @@ export const errorCodes = {
   "config.file_unreadable": "a config file cannot be read",
   "config.invalid": "a config has values that cannot be used; all of them are listed",
   "config.version_malformed": "the version that a config or request asks for cannot be read",
+  "conformance.not_startable": "the program that a check shall judge cannot be started at all",
   "connector.not_started": "a Connector instance was asked for its tasks while it was not started",
   "connector.raised": "a Connector instance said of itself that it has failed",
   "connector.stop_timeout": "a Connector instance did not stop by its deadline",

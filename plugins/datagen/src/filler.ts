@@ -16,6 +16,8 @@ export interface FillerOptions {
 
 const poolSize = 1_024;
 const poolMask = poolSize - 1;
+/** I5: large values come from a smaller pool; up to 16 KiB nothing changes. */
+const poolBytesMax = 16 * 1_024 * 1_024;
 
 const row = schema.struct(
   {
@@ -35,29 +37,38 @@ const row = schema.struct(
 export function makeFiller(options: FillerOptions): Filler {
   const random = seededRandom(options.seed);
   if (options.format === "struct") return structFiller(random);
-  const pool = makeTexts(poolSize, options.size, random);
+  const pool = makeTexts(poolOf(options.size), options.size, random);
   if (options.format === "string") return options.stamp ? stampedStrings(pool) : plain(pool);
   return options.stamp ? stampedBytes(pool) : plain(pool.map((text) => Buffer.from(text)));
 }
 
+/** A power of two: the pool is walked with a mask. */
+function poolOf(valueBytes: number): number {
+  const most = Math.max(1, Math.floor(poolBytesMax / valueBytes));
+  return Math.min(poolSize, 2 ** Math.floor(Math.log2(most)));
+}
+
 function plain(pool: readonly (string | Buffer)[]): Filler {
+  const mask = pool.length - 1;
   return (slot, n) => {
-    slot.value = pool[n & poolMask];
+    slot.value = pool[n & mask];
   };
 }
 
 function stampedStrings(pool: readonly string[]): Filler {
   const rests = pool.map((text) => text.slice(17));
+  const mask = rests.length - 1;
   return (slot, n) => {
-    slot.value = `${stampNow()} ${rests[n & poolMask]}`;
+    slot.value = `${stampNow()} ${rests[n & mask]}`;
   };
 }
 
 function stampedBytes(pool: readonly string[]): Filler {
   const rests = pool.map((text) => Buffer.from(text.slice(17)));
+  const mask = rests.length - 1;
   const buffers: Buffer[] = [];
   return (slot, n, at) => {
-    const rest = rests[n & poolMask]!;
+    const rest = rests[n & mask]!;
     buffers[at] ??= Buffer.alloc(17 + rest.length, " ");
     const buffer = buffers[at];
     buffer.write(stampNow(), 0, "latin1");

@@ -24,9 +24,11 @@ export function parseLaunch(line: string): Launch {
   }
   if (typeof given !== "object" || given === null) throw new Error("the launch line is no object");
   const members = given as Readonly<Record<string, unknown>>;
-  if (members["protocol"] !== protocolVersion) {
+  // It names the highest version that the host speaks: a newer host welcomes this one or rejects it.
+  const highest = members["protocol"];
+  if (typeof highest !== "number" || highest < protocolVersion) {
     throw new Error(
-      `the host launches with protocol ${String(members["protocol"])}; this SDK knows ${protocolVersion}`,
+      `the host speaks protocol ${String(highest)} at most; this SDK knows ${protocolVersion}`,
     );
   }
   const text = (name: string): string => {

@@ -1,0 +1,217 @@
+/** Runs the clauses over a plugin: each case with a process of its own, a few side by side. */
+import { within } from "../base/deadline.ts";
+import { ConfigError } from "../base/error.ts";
+import { type ClassDescription, PluginKind } from "../plugin/gen/bulkhead/plugin/v1/config_pb.ts";
+import { Blocked, Broken, type Clause, NotJudged } from "./clause.ts";
+import { clauses } from "./clauses.ts";
+import type {
+  CheckOptions,
+  ClauseResult,
+  ConformanceReport,
+  Subject,
+  Verdict,
+} from "./conformance.ts";
+import { enumName } from "./enum-name.ts";
+import { type Target, Trial } from "./trial.ts";
+
+/** No case takes longer; one that does waits for something that never comes. */
+const caseMsMax = 120_000;
+
+interface Case {
+  readonly clause: Clause;
+  readonly target: Target | undefined;
+}
+
+interface Outcome {
+  readonly verdict: Verdict;
+  readonly seen: string;
+  /** The clause that judges the step that did not work. */
+  readonly blockedBy?: string;
+}
+
+/** What the plugin says of itself before anything is judged. */
+interface Introduction {
+  readonly name: string;
+  readonly version: string;
+  readonly targets: readonly Target[];
+  /** Classes whose kind nobody tells. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Judges a plugin by every clause that `only` leaves.
+ * @throws ConfigError when the program cannot be started at all, or `only` names no clause
+ */
+export async function checkPlugin(
+  subject: Subject,
+  options: CheckOptions,
+): Promise<ConformanceReport> {
+  const begunMs = performance.now();
+  const chosen = clauses.filter(({ id }) => isChosen(id, options.only));
+  if (chosen.length === 0) {
+    throw new ConfigError("config.invalid", `no clause begins with ${options.only.join(" or ")}`, {
+      hint: `the clauses are ${clauses.map(({ id }) => id).join(", ")}`,
+    });
+  }
+  const found = await introduce(subject, options);
+  const cases = casesOf(chosen, found?.targets ?? []);
+  const outcomes = new Map<Case, Outcome & { tookMs: number }>();
+  const queue = [...cases];
+  const judge = async (one: Case) => {
+    const startMs = performance.now();
+    const outcome =
+      found === undefined && one.clause.id !== "hello.in-time"
+        ? blocked("hello.in-time", "it says no hello")
+        : await judgeCase(one, subject, options);
+    outcomes.set(one, { ...outcome, tookMs: Math.round(performance.now() - startMs) });
+    options.onResult?.(resultOf(one, outcomes.get(one)!), outcomes.size, cases.length);
+  };
+  const work = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await judge(next);
+  };
+  await Promise.all(Array.from({ length: options.casesAtOnceMax }, work));
+  const results = cases.map((one) => resultOf(one, unblocked(one, outcomes)));
+  for (const className of found?.unknown ?? []) results.push(unknownKind(className));
+  return {
+    plugin: {
+      name: found?.name ?? subject.manifest?.name ?? "",
+      version: found?.version ?? subject.manifest?.version ?? "",
+    },
+    command: subject.command,
+    results,
+    tookMs: Math.round(performance.now() - begunMs),
+  };
+}
+
+function isChosen(id: string, only: readonly string[]): boolean {
+  return only.length === 0 || only.some((one) => id === one || id.startsWith(`${one}.`));
+}
+
+/** Undefined when it says no hello; that is for a clause to tell. */
+async function introduce(
+  subject: Subject,
+  options: CheckOptions,
+): Promise<Introduction | undefined> {
+  const trial = new Trial(subject, undefined, options.answerMsMax);
+  try {
+    const running = await trial.launch();
+    const hello = await running.hello(trial.helloMs);
+    if (running.program.failed !== undefined) {
+      throw new ConfigError(
+        "conformance.not_startable",
+        `cannot start ${subject.command.join(" ")}: ${running.program.failed}`,
+        { hint: "build the plugin, or correct the command" },
+      );
+    }
+    if (hello === undefined) return undefined;
+    const kind = { case: "describe", value: {} } as const;
+    const reply = await running.request(kind, options.answerMsMax);
+    const described = reply?.kind.case === "describe" ? reply.kind.value.classes : [];
+    const names = new Set([
+      ...(hello.plugin?.classes ?? []),
+      ...(subject.manifest?.classes ?? []).map(({ className }) => className),
+    ]);
+    const targets = [...names].map((name) => targetOf(name, described, subject));
+    return {
+      name: hello.plugin?.name ?? "",
+      version: hello.plugin?.version ?? "",
+      targets: targets.filter((one): one is Target => typeof one !== "string"),
+      unknown: targets.filter((one) => typeof one === "string"),
+    };
+  } finally {
+    await trial.close();
+  }
+}
+
+/** The name alone when nobody tells the kind. */
+function targetOf(
+  className: string,
+  described: readonly ClassDescription[],
+  subject: Subject,
+): Target | string {
+  const description = described.find((one) => one.class === className);
+  const manifest = subject.manifest?.classes.find((one) => one.className === className);
+  const kind =
+    manifest?.kind ??
+    enumName(PluginKind, description?.kind ?? PluginKind.UNSPECIFIED).toLowerCase();
+  if (kind !== "source" && kind !== "sink") return className;
+  const setup = subject.setups.get(className) ?? subject.setupOfOthers;
+  return { className, kind, description, manifest, setup };
+}
+
+function casesOf(chosen: readonly Clause[], targets: readonly Target[]): Case[] {
+  const ofProgram = chosen.filter((clause) => clause.of === "program");
+  const cases: Case[] = ofProgram.map((clause) => ({ clause, target: undefined }));
+  for (const target of targets) {
+    for (const clause of chosen) {
+      if (clause.of === "class" || clause.of === target.kind) cases.push({ clause, target });
+    }
+  }
+  return cases;
+}
+
+async function judgeCase(
+  { clause, target }: Case,
+  subject: Subject,
+  options: CheckOptions,
+): Promise<Outcome> {
+  const trial = new Trial(subject, target, options.answerMsMax);
+  try {
+    const late = Symbol("late");
+    const ended = await within(clause.run(trial), caseMsMax, late);
+    if (ended !== late) return { verdict: "passed", seen: "" };
+    return { verdict: "failed", seen: `the case did not end within ${caseMsMax / 1_000} s` };
+  } catch (error) {
+    if (error instanceof Broken) return { verdict: "failed", seen: error.message };
+    if (error instanceof NotJudged) return { verdict: "skipped", seen: error.message };
+    if (error instanceof Blocked) return blocked(error.by, error.message);
+    throw error;
+  } finally {
+    await trial.close();
+  }
+}
+
+function blocked(by: string, seen: string): Outcome {
+  return { verdict: "failed", seen, blockedBy: by };
+}
+
+/** Skipped where the clause that judges the failing step failed too, and failed where it did not. */
+function unblocked(
+  one: Case,
+  outcomes: ReadonlyMap<Case, Outcome & { tookMs: number }>,
+): Outcome & { tookMs: number } {
+  const outcome = outcomes.get(one)!;
+  const { blockedBy } = outcome;
+  if (blockedBy === undefined || blockedBy === one.clause.id) return outcome;
+  const told = [...outcomes].some(
+    ([{ clause, target }, other]) =>
+      clause.id === blockedBy &&
+      other.verdict === "failed" &&
+      (target === undefined || target === one.target),
+  );
+  if (!told) return outcome;
+  return { ...outcome, verdict: "skipped", seen: `it needs ${blockedBy}: ${outcome.seen}` };
+}
+
+function resultOf(
+  { clause, target }: Case,
+  { verdict, seen, tookMs }: Outcome & { tookMs: number },
+): ClauseResult {
+  const { id, title, rule, place, hint } = clause;
+  const className = target?.className ?? null;
+  return { id, title, className, verdict, seen, rule, place, hint, tookMs };
+}
+
+function unknownKind(className: string): ClauseResult {
+  return {
+    id: "class.kind",
+    title: "the class is a source or a sink",
+    className,
+    verdict: "skipped",
+    seen: "neither Describe nor a plugin.json says that it is a source or a sink",
+    rule: "ClassDescription.kind",
+    place: "proto/README.md, section 4",
+    hint: "serve Describe, or check the folder with its plugin.json",
+    tookMs: 0,
+  };
+}
