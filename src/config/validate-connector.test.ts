@@ -176,6 +176,23 @@ test("a version that no plugin has is an error on the class and on the version",
   assert.equal(infos.error_count, 2);
 });
 
+test("of several versions the one that is wished for is checked, and all are told", async () => {
+  const key = requiredKey({ ...own, name: "schema", type: "STRING", displayName: "schema" });
+  const older = [{ ...source, version: "1.0.0", config: [key] }];
+  const recommended = (infos: ConfigInfos) =>
+    infos.configs.find(({ value }) => value?.name === "connector.plugin.version")?.value;
+  const newest = await validate(good, { older });
+  assert.equal(newest.error_count, 0);
+  assert.deepEqual(recommended(newest)?.recommended_values, ["1.0.0", "1.2.0"]);
+  const wished = await validate({ ...good, "connector.plugin.version": "[1.0,1.1]" }, { older });
+  assert.deepEqual(Object.keys(errorsOf(wished)), ["schema"]);
+  const none = await validate({ ...good, "connector.plugin.version": "3" }, { older });
+  assert.match(
+    errorsOf(none)["connector.class"]?.[0] ?? "",
+    /acme.TableSource not found.* range \[3,3\], available versions: \[1.0.0, 1.2.0\]$/,
+  );
+});
+
 test("the settings of a converter count once each, however many messages they have", async () => {
   const infos = await validate({
     ...good,

@@ -5,6 +5,7 @@ import { soloMember } from "../../src/cluster/solo-member.ts";
 import { createConnector } from "../../src/connector/connector-runner.ts";
 import { createHerder, type RunningHerder } from "../../src/herder/create-herder.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
+import type { PluginClass } from "../../src/plugin/plugin.ts";
 import { openConfigStore } from "../../src/store/config-store.ts";
 import { openStatusStore } from "../../src/store/status-store.ts";
 import type { TaskParts } from "../../src/task/task.ts";
@@ -20,6 +21,8 @@ export interface ControlHostOptions {
   readonly clock?: Clock;
   readonly restartPolicy?: "none" | "on-failure";
   readonly connectorStopMsMax?: number;
+  /** What a look finds; without it the classes of the fake plugin are there from the start. */
+  readonly look?: (signal: AbortSignal) => Promise<readonly PluginClass[]>;
 }
 
 export interface ControlHost extends AsyncDisposable {
@@ -39,7 +42,8 @@ export async function startControlHost(options: ControlHostOptions = {}): Promis
   const logger = silentLogger();
   const wake = new Latest<true>();
   const onChange = () => wake.set(true);
-  const findClass = (name: string) => fakeClasses.find(({ className }) => className === name);
+  let classes: readonly PluginClass[] = options.look === undefined ? fakeClasses : [];
+  const findClass = (name: string) => classes.find(({ className }) => className === name);
   const store = await openConfigStore({
     openLog: topics.open,
     topic: "connect-configs",
@@ -58,6 +62,9 @@ export async function startControlHost(options: ControlHostOptions = {}): Promis
     workerId: "here:8083",
     generation: () => 0,
     findClass: (config) => findClass(config["connector.class"] ?? ""),
+    lookForClass: async (_config, signal) => {
+      classes = (await options.look?.(signal)) ?? classes;
+    },
     processes: { acquire: plugin.acquire },
     createConnector,
     createTask: plugin.createTask,

@@ -4,6 +4,9 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { deferred } from "../../src/base/deferred.ts";
 import { ConfigError } from "../../src/base/error.ts";
+import { createCatalog } from "../../src/plugin/catalog.ts";
+import type { PluginClass } from "../../src/plugin/plugin.ts";
+import { fileClasses } from "../harness/file-catalog.ts";
 import { startMemoryRest } from "../harness/memory-rest.ts";
 
 const source = {
@@ -230,6 +233,31 @@ for (const { path, status, says } of plugins) {
     assert.match(await response.text(), says);
   });
 }
+
+test("of a class with several versions all are listed, and the keys are those of the one asked for", async (t) => {
+  const [, source] = fileClasses as [PluginClass, PluginClass];
+  const older = { ...source, version: "0.0.9", config: source.config.slice(0, 1) };
+  const { classes, find, versions } = createCatalog([...fileClasses, older], []);
+  let looks = 0;
+  const look = async () => {
+    looks += 1;
+  };
+  const catalog = { classes, unusable: [], find, versions, look };
+  const rest = await startMemoryRest({ catalog });
+  t.after(() => rest.close());
+  const get = async (path: string) => bodyOf(await fetch(`${rest.url}/connector-plugins${path}`));
+  assert.deepEqual(
+    (await get("")).map(({ type, version }: Record<string, string>) => `${type} ${version}`),
+    ["sink 0.1.0", "source 0.0.9", "source 0.1.0"],
+  );
+  assert.equal(looks, 1);
+  const keys = async (query: string) =>
+    (await get(`/FileStreamSource/config${query}`)).map(({ name }: { name: string }) => name);
+  assert.ok((await keys("")).includes("batch.size"));
+  assert.ok(!(await keys("?version=0.0.9")).includes("batch.size"));
+  const { message } = await get("/FileStreamSource/config?version=7");
+  assert.match(message, /available versions: \[0.0.9, 0.1.0\]/);
+});
 
 test("OPTIONS names the methods of a path", async (t) => {
   const rest = await startMemoryRest();
