@@ -10,6 +10,7 @@ import { systemClock } from "../base/clock.ts";
 import { TaskError } from "../base/error.ts";
 import { silentLogger } from "../observe/logger.ts";
 import type { Describe } from "./bare-program.ts";
+import { lookIntoFolders } from "./folder-contents.ts";
 import { parseManifest } from "./manifest.ts";
 import type { PluginManifest } from "./plugin.ts";
 import { openPluginFolders, type PluginFoldersOptions } from "./plugin-folders.ts";
@@ -316,6 +317,20 @@ test("one that is open for writing when it shall run is tried again", async (t) 
   await folders.look();
   assert.deepEqual(namesOf(folders), ["bare.Busy 1"]);
   assert.equal(asked, 3);
+});
+
+test("folders that do not answer hold up no look, and what is known stays", async (t) => {
+  const { plugins, open } = await place(t);
+  await pluginFolder(join(plugins, "one"), "a.One");
+  let answers = true;
+  const folders = await open({
+    seenMsMin: 0,
+    seeMsMax: 100,
+    lookInto: (paths) => (answers ? lookIntoFolders(paths) : new Promise(() => {})),
+  });
+  answers = false;
+  await folders.look();
+  assert.deepEqual(namesOf(folders), ["a.One 1"]);
 });
 
 test("its end ends what is being asked, and nothing is looked at after it", async (t) => {

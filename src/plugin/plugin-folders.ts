@@ -28,8 +28,11 @@ export interface PluginFoldersOptions {
   askMsMax?: number;
   /** Without news from the system the folders are read again at most this often. */
   seenMsMin?: number;
+  /** How long a look waits for the folders: a network mount may not answer. */
+  seeMsMax?: number;
   /** For how long a file must not have changed before it is read. */
   settleMs?: number;
+  lookInto?: typeof lookIntoFolders;
 }
 
 type Options = Required<PluginFoldersOptions>;
@@ -52,7 +55,9 @@ export async function openPluginFolders(options: PluginFoldersOptions): Promise<
     clock: systemClock,
     askMsMax: 5_000,
     seenMsMin: 1_000,
+    seeMsMax: 5_000,
     settleMs: 300,
+    lookInto: lookIntoFolders,
     ...options,
   };
   const folders = new LiveCatalog(full);
@@ -156,23 +161,30 @@ class LiveCatalog implements PluginFolders {
   async see(): Promise<void> {
     // Whatever changed before this call has reached the watches when this turn of the loop is over.
     await setImmediate();
-    const { clock, seenMsMin } = this.#options;
+    const { clock, logger, seeMsMax, seenMsMin } = this.#options;
     for (let looks = 0; looks < looksMax && !this.#scope.signal.aborted; looks += 1) {
       const isFresh = !this.#isDirty && clock.elapsedMs() - this.#seenMs < seenMsMin;
       if (isFresh && this.#seeing === undefined) return;
       this.#seeing ??= this.#read().finally(() => {
         this.#seeing = undefined;
       });
-      await this.#seeing;
+      const seen = await within(
+        this.#seeing.then(() => true),
+        seeMsMax,
+        false,
+      );
+      if (seen) continue;
+      logger.warn(`the folders of plugin.path have not answered for ${seeMsMax} ms`);
+      return;
     }
   }
 
   async #read(): Promise<void> {
-    const { clock, logger, paths } = this.#options;
+    const { clock, logger, lookInto, paths } = this.#options;
     this.#isDirty = false;
     this.#seenMs = clock.elapsedMs();
     try {
-      const contents = await lookIntoFolders(paths);
+      const contents = await lookInto(paths);
       const { entries } = contents;
       this.#watch.keep(contents);
       await this.#readManifests(entries);
