@@ -3,8 +3,9 @@ import type { DestinationStream } from "pino";
 import type { LogLevels } from "./log-levels.ts";
 import { logLevelsFrom } from "./log-levels.ts";
 import { LogRings } from "./log-rings.ts";
-import { createLogger, type Logger, stdout } from "./logger.ts";
+import { createLogger, type Logger } from "./logger.ts";
 import { loadPrettyLine } from "./pretty-line.ts";
+import { stdoutLines } from "./stdout-lines.ts";
 
 export interface HostLog {
   readonly logger: Logger;
@@ -34,7 +35,7 @@ export async function openHostLog(options: HostLogOptions = {}): Promise<HostLog
 async function destinationOf(options: HostLogOptions): Promise<DestinationStream> {
   const { format = "auto", destination } = options;
   const isTerminal = destination === undefined && process.stdout.isTTY === true;
-  const out = destination ?? stdout();
+  const out = destination ?? stdoutLines();
   if (format === "json" || (format === "auto" && !isTerminal)) return out;
   const pretty = await loadPrettyLine({
     color: isTerminal && process.env["NO_COLOR"] === undefined,

@@ -3,6 +3,7 @@ import { type DestinationStream, type Logger as PinoLogger, pino } from "pino";
 import { type LogLevels, logLevelsFrom } from "./log-levels.ts";
 import type { LogRings } from "./log-rings.ts";
 import { connectorsOf, type LoggerBindings, loggerNames } from "./logger-name.ts";
+import { stdoutLines } from "./stdout-lines.ts";
 
 export type Logger = PinoLogger;
 
@@ -24,7 +25,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
     onChild: (child: Logger) => join(child as NamedLogger, levels),
   };
-  const out = options.destination ?? stdout();
+  const out = options.destination ?? stdoutLines();
   const { rings } = options;
   const root = pino(settings, rings === undefined ? out : new RoutedLines(out, rings));
   levels.add(root, []);
@@ -104,11 +105,3 @@ class RoutedLines implements DestinationStream {
 }
 
 const none: readonly string[] = [];
-
-/** I5: what nobody reads from stdout is kept up to this, then dropped. */
-const stdoutBytesMax = 8 * 1_024 * 1_024;
-
-/** Does not block: a reader that stops reading must not stop the host. */
-export function stdout(): DestinationStream {
-  return pino.destination({ fd: 1, sync: false, minLength: 0, maxLength: stdoutBytesMax });
-}
