@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { test } from "node:test";
-import type { Clock } from "../base/clock.ts";
+import { create } from "@bufbuild/protobuf";
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { LevelName } from "../observe/log-level.ts";
+import { logLevelsFrom } from "../observe/log-levels.ts";
+import { createLogger } from "../observe/logger.ts";
+import { LogBatchSchema, LogLevel } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import { LineReader, printable } from "./line-reader.ts";
-import { LineBudget } from "./output.ts";
+import { LineBudget, PluginOutput } from "./output.ts";
 
 for (const { name, chunks, expect } of [
   { name: "one chunk of two lines", chunks: ["a\nb\n"], expect: ["a", "b"] },
@@ -44,3 +50,60 @@ test("I5: a flood passes by its rate, and what was dropped is counted once", () 
   nowMs = 60_000;
   assert.equal(passed(100), 20);
 });
+
+const judged: { name: string; sets: [string, LevelName][]; written: string[] }[] = [
+  { name: "root's level", sets: [], written: ["a info", "b info", "x info"] },
+  {
+    name: "its connector's level",
+    sets: [
+      ["connector.a", "DEBUG"],
+      ["connector.b", "ERROR"],
+    ],
+    written: ["a debug", "a info", "x debug", "x info"],
+  },
+  {
+    name: "the level of its own logger before all others",
+    sets: [
+      ["com.acme", "DEBUG"],
+      ["connector.a", "OFF"],
+      ["plugin.raw", "OFF"],
+    ],
+    written: ["a debug", "a info", "b debug", "b info", "x debug", "x info"],
+  },
+];
+
+for (const { name, sets, written } of judged) {
+  test(`a line of a plugin that others share is judged by ${name}`, () => {
+    const lines: string[] = [];
+    const levels = logLevelsFrom("info");
+    for (const [logger, level] of sets) levels.set(logger, level);
+    const output = new PluginOutput({
+      logger: createLogger({ levels, destination: { write: (line) => void lines.push(line) } }),
+      levels,
+      clock: systemClock,
+      plugin: "raw",
+      connectors: () => ["a", "b"],
+    });
+    output.capture(1, Readable.from([]), Readable.from([]));
+    // x does not live in this process: the line is of those who do.
+    const entries = ["a", "b", "x"].flatMap((connector) =>
+      [LogLevel.DEBUG, LogLevel.INFO].map((level) => ({
+        connector,
+        level,
+        logger: "com.acme.Reader",
+        text: `${connector} ${level === LogLevel.DEBUG ? "debug" : "info"}`,
+      })),
+    );
+    output.take(create(LogBatchSchema, { entries }));
+    output.end();
+    const said = lines.map((line) => JSON.parse(line));
+    assert.deepEqual(
+      said.map(({ msg }) => msg),
+      written,
+    );
+    for (const { msg, connector, connectors } of said) {
+      if (msg.startsWith("x")) assert.deepEqual(connectors, ["a", "b"]);
+      else assert.equal(connector, msg.slice(0, 1));
+    }
+  });
+}
