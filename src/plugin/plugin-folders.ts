@@ -95,6 +95,7 @@ class LiveCatalog implements PluginFolders {
   #isDirty = true;
   #seenMs = 0;
   #seeing: Promise<void> | undefined;
+  #hasToldSlow = false;
   /** What the log has been told; undefined = nothing yet. */
   #told: Told | undefined;
 
@@ -173,9 +174,11 @@ class LiveCatalog implements PluginFolders {
         seeMsMax,
         false,
       );
-      if (seen) continue;
-      logger.warn(`the folders of plugin.path have not answered for ${seeMsMax} ms`);
-      return;
+      if (!seen && !this.#hasToldSlow) {
+        logger.warn(`the folders of plugin.path have not answered for ${seeMsMax} ms`);
+      }
+      this.#hasToldSlow = !seen;
+      if (!seen) return;
     }
   }
 
