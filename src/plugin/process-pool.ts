@@ -198,7 +198,8 @@ class ProcessPool implements PluginProcesses {
 
   #keyOf({ plugin, connector, task }: ProcessUse): string {
     const { processPer } = this.#options;
-    const parts = [plugin.directory, plugin.version];
+    // One folder may hold several programs of one version.
+    const parts = [plugin.directory, ...plugin.command, plugin.version];
     if (processPer !== "plugin") parts.push(connector);
     if (processPer === "task") parts.push(task === undefined ? "connector" : `task ${task}`);
     return JSON.stringify(parts);

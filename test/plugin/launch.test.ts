@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
+import type { PluginManifest } from "../../src/plugin/plugin.ts";
 import { descendantsOf, isAlive } from "../harness/processes.ts";
 import { noSignal, rawClass, rawCommand, rawHost, taskStart } from "../harness/raw-plugin.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -205,6 +206,17 @@ for (const { processPer, expect } of [
     assert.equal(pluginsBelow(), 0);
   });
 }
+
+test("two programs of one folder and version never share a process", async (t) => {
+  const { processes, manifest } = await rawHost(t, { processPer: "plugin" });
+  const one = manifest("good");
+  const other = { ...one, command: [...one.command, "another"] };
+  const use = (plugin: PluginManifest) => ({ plugin, connector: "alpha" });
+  const first = await processes.acquire(use(one), noSignal);
+  const second = await processes.acquire(use(other), noSignal);
+  assert.notEqual(first.process.pid, second.process.pid);
+  await Promise.all([first.release(), second.release()]);
+});
 
 test("an acquire that is aborted leaves no process behind", async (t) => {
   const { processes, manifest } = await rawHost(t);
