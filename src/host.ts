@@ -30,13 +30,12 @@ import { openPluginFolders } from "./plugin/plugin-folders.ts";
 import { createPluginProcesses } from "./plugin/process-pool.ts";
 import { createRestServer } from "./rest/server.ts";
 import { putConnector, type RunningHost, runningTasks } from "./running-host.ts";
-import type { OffsetStore } from "./store/offset-store.ts";
+import { connectorName } from "./state/id.ts";
 import type { StatusStore } from "./store/store.ts";
 import { configTopic, openStores, type Stores } from "./stores.ts";
 import { createTask } from "./task/create-task.ts";
 import { taskPartsFor } from "./task-parts.ts";
 import { createLocalWorker } from "./worker/local-worker.ts";
-import { restartBounds } from "./worker/restart-policy.ts";
 import type { StatusReport, Worker } from "./worker/worker.ts";
 
 export interface HostOptions {
@@ -91,7 +90,7 @@ class Host {
   async start(): Promise<RunningHost> {
     const kafka = await this.#openLog();
     const stores = await this.#openStores(kafka);
-    const processes = await this.#openProcesses(stores.offsets);
+    const processes = await this.#openProcesses(stores);
     const catalog = await this.#openPlugins(processes);
     const classes = new ConnectorClasses(catalog);
     const worker = this.#createWorker(kafka, classes, stores, processes);
@@ -186,7 +185,7 @@ class Host {
     });
   }
 
-  async #openProcesses(offsets: OffsetStore): Promise<PluginProcesses> {
+  async #openProcesses({ configs, offsets }: Stores): Promise<PluginProcesses> {
     const calls: PluginCalls = {
       readOffsets: (connector, partitions) => offsets.read(connector, partitions),
       requestTaskReconfiguration: (name) => this.#worker?.requestTaskReconfiguration(name),
@@ -202,6 +201,8 @@ class Host {
       heartbeatTimeoutMs: this.#config.pluginHeartbeatTimeoutMs,
       memoryBytesMax: this.#config.pluginMemoryBytesMax,
       maxMessageBytes: this.#config.pluginMessageBytesMax,
+      isConnector: (name) =>
+        configs.state.connectors.get(connectorName(name))?.config !== undefined,
       calls,
     });
     this.#scope.defer(() => processes.close());
@@ -246,9 +247,11 @@ class Host {
       tasksStopMsMax: config.taskShutdownGracefulTimeoutMs,
       restartPolicy: config.restartPolicy,
       restartBounds: {
-        ...restartBounds,
         delayMs: config.restartDelayMs,
         delayMsMax: config.restartDelayMsMax,
+        attemptsMax: config.restartAttemptsMax,
+        windowMs: config.restartWindowMs,
+        resetMs: config.restartResetMs,
       },
       logger: this.#loggerOf("worker"),
       clock: systemClock,

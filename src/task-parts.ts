@@ -20,9 +20,9 @@ export interface SharedParts {
 /** @throws ConfigError for converter settings that cannot be used. */
 export function taskPartsFor(
   shared: SharedParts,
-): (spec: TaskSpec, plugin: PluginClass) => TaskParts {
+): (spec: TaskSpec, plugin: PluginClass, attempt: number) => TaskParts {
   const { kafka, config, offsets, processes } = shared;
-  return (spec, { plugin }) => {
+  return (spec, { plugin }, attempt) => {
     const { connector, task } = spec.id;
     const converter = (choice: ConverterChoice, use: ConverterUse) =>
       converterOf(spec, choice, use);
@@ -33,7 +33,7 @@ export function taskPartsFor(
       valueConverter: converter(config.valueConverter, "value"),
       headerConverter: converter(config.headerConverter, "header"),
       acquireProcess: (signal) => processes.acquire({ plugin, connector, task }, signal),
-      logger: shared.logger.child({ connector, task, plugin: plugin.name }),
+      logger: shared.logger.child({ connector, task, plugin: plugin.name, attempt }),
       clock: systemClock,
       meter: newTaskMeter(),
     };

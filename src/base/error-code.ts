@@ -49,6 +49,8 @@ export const errorCodes = {
   "kafka.topic_not_compacted": "an internal topic exists without cleanup.policy=compact",
   "kafka.transactions_unsupported": "the log has no transactions",
   "plugin.closed": "a plugin process was asked for while the host shuts down",
+  "plugin.condemned":
+    "the plugin process has to end because something else in it did not stop; a new one takes over",
   "plugin.gone": "the plugin process ended, or its stream did, while it was needed",
   "plugin.launch_failed": "a plugin process could not be started, or did not say hello",
   "plugin.protocol_error": "the plugin broke a rule of the contract",

@@ -43,6 +43,10 @@ export interface WorkerConfig {
   readonly restartPolicy: RestartPolicy;
   readonly restartDelayMs: number;
   readonly restartDelayMsMax: number;
+  /** -1 = no limit. */
+  readonly restartAttemptsMax: number;
+  readonly restartWindowMs: number;
+  readonly restartResetMs: number;
   readonly pluginConnectTimeoutMs: number;
   /** "" = the root decides. */
   readonly pluginCacheDir: string;
@@ -127,6 +131,9 @@ function typed(
     restartPolicy: text("restart.policy") as RestartPolicy,
     restartDelayMs: number("restart.delay.ms"),
     restartDelayMsMax: number("restart.delay.max.ms"),
+    restartAttemptsMax: number("restart.attempts.max"),
+    restartWindowMs: number("restart.window.ms"),
+    restartResetMs: number("restart.reset.ms"),
     pluginConnectTimeoutMs: number("plugin.connect.timeout.ms"),
     pluginCacheDir: text("plugin.cache.dir").trim(),
     pluginStartTimeoutMs: number("plugin.start.timeout.ms"),

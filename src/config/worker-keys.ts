@@ -62,6 +62,21 @@ const bulkheadRows: readonly Row[] = [
   ["restart.delay.ms", "LONG", "1000", "The pause before the first such restart.", atLeast(1)],
   ["restart.delay.max.ms", "LONG", "60000", "The longest such pause.", atLeast(1)],
   [
+    "restart.attempts.max",
+    "INT",
+    "10",
+    "Such restarts within restart.window.ms; one failure more is final. -1 = no limit, 0 = none.",
+    atLeast(-1),
+  ],
+  ["restart.window.ms", "LONG", "600000", "The time in which restarts are counted.", atLeast(1)],
+  [
+    "restart.reset.ms",
+    "LONG",
+    "600000",
+    "After running this long without a failure, pauses and count begin again.",
+    atLeast(1),
+  ],
+  [
     "plugin.connect.timeout.ms",
     "LONG",
     "30000",

@@ -76,7 +76,8 @@ class ConnectorRunner implements Connector {
         this.#changed = deferred();
         if (this.#failure !== undefined) throw this.#failure.error;
         await this.#follow(this.#target, signal, aborted);
-        await Promise.race([this.#changed.promise, aborted, this.#processGone()]);
+        const gone = [this.#condemned(), this.#processGone()];
+        await Promise.race([this.#changed.promise, aborted, ...gone]);
       }
     } finally {
       const error = await this.#stop();
@@ -88,9 +89,12 @@ class ConnectorRunner implements Connector {
   async #follow(target: TargetState, signal: AbortSignal, aborted: Promise<void>): Promise<void> {
     if (target === "STARTED" && !this.#started) await this.#start(signal, aborted);
     if (target !== "STARTED" && this.#started) {
+      const condemned = this.#lease?.condemned;
       const error = await this.#stop();
-      // As in Connect: a connector that cannot pause has failed, one that cannot stop is stopped.
-      if (error !== undefined && target === "PAUSED") throw error;
+      // As in Connect: a connector that cannot pause has failed, one that cannot stop is stopped. A
+      // process that ends for another's fault has stopped it as well.
+      const excused = condemned?.aborted === true;
+      if (error !== undefined && target === "PAUSED" && !excused) throw error;
       if (error !== undefined) this.#warn("did not stop cleanly", error);
     }
     if (signal.aborted || this.#shown === target) return;
@@ -114,7 +118,7 @@ class ConnectorRunner implements Connector {
       this.#started = false;
       throw error;
     });
-    await Promise.race([starting, aborted]);
+    await Promise.race([starting, aborted, this.#condemned()]);
   }
 
   /** Stops the plugin's code and gives the process back. Returns what went wrong, never throws. */
@@ -143,6 +147,15 @@ class ConnectorRunner implements Connector {
     return error;
   }
 
+  /** Rejects when the process has to end because of something else in it; else stays pending. */
+  #condemned(): Promise<never> {
+    const condemned = this.#lease?.condemned;
+    return new Promise((_resolve, reject) => {
+      if (condemned?.aborted) reject(condemned.reason);
+      condemned?.addEventListener("abort", () => reject(condemned.reason), { once: true });
+    });
+  }
+
   /** Rejects when the process that holds the instance has ended; else stays pending. */
   #processGone(): Promise<never> {
     const lease = this.#lease;
@@ -154,10 +167,7 @@ class ConnectorRunner implements Connector {
   }
 
   #warn(what: string, error: unknown): void {
-    this.#parts.logger.warn(
-      { connector: this.#spec.name },
-      `connector ${what}: ${errorLine(error)}`,
-    );
+    this.#parts.logger.warn(`connector ${what}: ${errorLine(error)}`);
   }
 }
 

@@ -3,6 +3,10 @@ import type { Columns, Encoding, Form } from "../record/columns.ts";
 import { emptyColumns } from "../record/columns.ts";
 import { transactionOf, type WireRecords } from "./columns-decode.ts";
 import type { ConfigValue, ValidateResult } from "./gen/bulkhead/plugin/v1/config_pb.ts";
+import {
+  AlterOffsetsAnswer,
+  type AlterOffsetsResult,
+} from "./gen/bulkhead/plugin/v1/connector_pb.ts";
 import * as pbError from "./gen/bulkhead/plugin/v1/error_pb.ts";
 import * as pbRecord from "./gen/bulkhead/plugin/v1/record_pb.ts";
 import type * as pbSink from "./gen/bulkhead/plugin/v1/sink_pb.ts";
@@ -11,6 +15,7 @@ import type {
   Failure,
   FailureClass,
   FailureCode,
+  OffsetsAltered,
   Run,
   SinkOffset,
   SinkPartition,
@@ -58,6 +63,12 @@ export const encodings: readonly [pbRecord.Encoding, Encoding][] = [
   [pbRecord.Encoding.BYTES, "bytes"],
   [pbRecord.Encoding.TEXT, "text"],
   [pbRecord.Encoding.JSON, "json"],
+];
+
+const offsetAnswers: readonly [AlterOffsetsAnswer, OffsetsAltered][] = [
+  [AlterOffsetsAnswer.DONE, "done"],
+  [AlterOffsetsAnswer.NOT_DONE, "not done"],
+  [AlterOffsetsAnswer.UNSUPPORTED, "unsupported"],
 ];
 
 function word<T>(table: readonly [number, T][], value: number, fallback: T): T {
@@ -151,6 +162,13 @@ export function validationFromProto(result: ValidateResult): ValidationAnswer {
       visible: value.visible,
     })),
   };
+}
+
+/** @throws TaskError `plugin.protocol_error` for an answer that says nothing */
+export function offsetsAlteredFromProto({ answer }: AlterOffsetsResult): OffsetsAltered {
+  const said = offsetAnswers.find(([number]) => number === answer)?.[1];
+  if (said === undefined) throw protocolError(`AlterOffsets was answered with ${answer}`);
+  return said;
 }
 
 /** The slow way of columns-decode.ts, for messages in unusual pieces. */

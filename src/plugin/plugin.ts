@@ -5,7 +5,20 @@
 
 import type { ConfigKey } from "../config/config-def.ts";
 import type { VersionWish } from "../config/version-range.ts";
-import type { Columns, Definitions, Form } from "../record/columns.ts";
+import type { SinkPartition, SinkStream, SourceOffset, SourceStream } from "./streams.ts";
+
+export type {
+  FlushResult,
+  IdMax,
+  PutResult,
+  SinkEvent,
+  SinkOffset,
+  SinkPartition,
+  SinkStream,
+  SourceEvent,
+  SourceOffset,
+  SourceStream,
+} from "./streams.ts";
 
 /** What a class is for; Connect's names, as `GET /connector-plugins` shows them. */
 export type PluginKind =
@@ -154,7 +167,10 @@ export interface PluginCalls {
   raiseError(connector: string, failure: Failure): void;
 }
 
-/** One running plugin process. Every method rejects with TaskError when the process is gone. */
+/**
+ * One running plugin process. Every method rejects with TaskError: `plugin.gone` when the process is
+ * gone, `plugin.condemned` when it has to end and the method is not a stop.
+ */
 export interface PluginProcess {
   readonly pid: number;
   readonly plugin: PluginManifest;
@@ -169,7 +185,6 @@ export interface PluginProcess {
     tasksMax: number,
     previous: readonly ConnectorConfig[],
   ): Promise<{ taskClass: string; configs: readonly ConnectorConfig[] }>;
-  validate(className: string, config: ConnectorConfig): Promise<ValidationAnswer>;
   /** Resolves when the task's stream is open and the user's start has returned. */
   startSourceTask(start: TaskStart, signal: AbortSignal): Promise<SourceStream>;
   startSinkTask(start: TaskStart, signal: AbortSignal): Promise<SinkStream>;
@@ -226,7 +241,7 @@ export interface PluginProcesses {
    * @throws TaskError with the phase that failed and the last stderr lines.
    */
   acquire(use: ProcessUse, signal: AbortSignal): Promise<ProcessLease>;
-  /** A process of its own that runs no tasks, for validation. */
+  /** Live checks included; in a helper process, never in one that runs tasks. */
   validate(
     plugin: PluginClass,
     config: ConnectorConfig,
@@ -239,11 +254,36 @@ export interface PluginProcesses {
    * `plugin.protocol_error` where it describes nothing that can be used
    */
   describe(plugin: PluginManifest, signal: AbortSignal): Promise<PluginManifest>;
+  /**
+   * Tells a connector that its committed offsets are about to change, in a helper process. It may be
+   * asked again and has to do the same; the connector does not run meanwhile.
+   */
+  alterOffsets(
+    plugin: PluginManifest,
+    change: OffsetsChange,
+    signal: AbortSignal,
+  ): Promise<OffsetsAltered>;
   /** Every place where a process lives or lived; bounded, the oldest that ended are forgotten. */
   processes(): readonly ProcessView[];
   /** Ends every process: Shutdown, stdin closed, SIGTERM, SIGKILL to the group. */
   close(): Promise<void>;
 }
+
+/** Offsets that a user asks to change: of a source or of a sink. */
+export interface OffsetsChange {
+  readonly connector: string;
+  readonly className: string;
+  readonly config: ConnectorConfig;
+  readonly source?: readonly SourceOffset[];
+  /** A null offset removes the committed one. */
+  readonly sink?: readonly (SinkPartition & { readonly offset: number | null })[];
+}
+
+/**
+ * `done`: the connector keeps offsets of its own too and has altered them; `not done`: it leaves them
+ * to the host; `unsupported`: it knows no such request.
+ */
+export type OffsetsAltered = "done" | "not done" | "unsupported";
 
 /** Who will live in a process; with `plugin.process.per` it decides which one. */
 export interface ProcessUse {
@@ -255,122 +295,18 @@ export interface ProcessUse {
 /** A share in a process. The process lives as long as somebody holds one. */
 export interface ProcessLease {
   readonly process: PluginProcess;
-  /** The last one to release a process ends it. */
+  /**
+   * Fires when something else in the process did not stop, with a TaskError `plugin.condemned` as
+   * reason: the holder stops what it has there, releases, and rejects with that reason. It has not
+   * failed; it starts again in a new process.
+   */
+  readonly condemned: AbortSignal;
+  /** The last one to release a process ends it. Of a condemned process it resolves after the exit. */
   release(): Promise<void>;
   /**
-   * Something in it did not stop by its deadline: it gets no new work and is killed; `release` as
-   * well.
+   * Something of this holder's did not stop by its deadline: the process gets no new requests but
+   * stops, the other holders stop side by side under one deadline, and it is killed. Resolves after
+   * its exit; counts as a release.
    */
   condemn(reason: string): Promise<void>;
 }
-
-/** The host's end of a source task's stream, after Started. */
-export interface SourceStream {
-  /** The plugin has the capability `canonical_json`: its JSON texts may be passed on unparsed. */
-  readonly canonicalJson: boolean;
-  /** The next message in stream order; undefined when the stream has ended without Stopped. */
-  next(): Promise<SourceEvent | undefined>;
-  /** Gives the plugin room: exactly what a batch cost, once. */
-  credit(records: number, bytes: number): void;
-  /** Cumulative and in order. */
-  acked(through: number, runs: readonly Run[]): void;
-  committed(offsets: readonly SourceOffset[]): void;
-  pause(): void;
-  resume(): void;
-  drain(): void;
-  /**
-   * Sends Stop and resolves with what Stopped said. Rejects with TaskError: `plugin.request_timeout`
-   * when `timeoutMs` pass, the one reason to condemn the process; `plugin.gone` when the stream ends
-   * or has ended without Stopped, which leaves the process to its other tasks.
-   */
-  stop(timeoutMs: number): Promise<Failure | undefined>;
-  /** Why the stream ended, once it has: the process's exit in words, or a protocol error. */
-  readonly ended: Promise<string>;
-}
-
-/** JSON texts; a null offset removes the entry. */
-export interface SourceOffset {
-  readonly partition: string;
-  readonly offset: string | null;
-}
-
-/** What a source task said, in stream order. */
-export type SourceEvent =
-  | {
-      at: "records";
-      batchSeq: number;
-      columns: Columns;
-      definitions: Definitions;
-      /** "last": columns hold one offset per source partition instead of one per record. */
-      offsetMode: "per-record" | "last";
-      pollEnd: boolean;
-      /** What credit() has to give back, with max(1, count) records. */
-      sizeBytes: number;
-    }
-  | { at: "checkpoint"; partition: string; offset: string | null }
-  | { at: "drained" }
-  | { at: "failed"; failure: Failure };
-
-/** A partition that a sink task reads. */
-export interface SinkPartition {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-/** The next offset to read, not the last one read. */
-export interface SinkOffset extends SinkPartition {
-  readonly offset: number;
-}
-
-/** The host's end of a sink task's stream, after Started. */
-export interface SinkStream {
-  /** The id of a topic, form or header name on this stream; defines it when it is new. */
-  topicId(topic: string): number;
-  formId(form: Form): number;
-  nameId(name: string): number;
-  /** What the ids above refer to is forgotten; call it when an id passes `idMax`. */
-  forget(): void;
-  open(partitions: readonly SinkOffset[]): Promise<Failure | undefined>;
-  close(
-    partitions: readonly SinkPartition[],
-    reason: "revoked" | "lost",
-  ): Promise<Failure | undefined>;
-  rewound(offsets: readonly SinkOffset[]): void;
-  /** Resolves once both credits are above zero. */
-  room(signal?: AbortSignal): Promise<void>;
-  /** Sends at once; call `room` before. Results come in order. */
-  put(columns: Columns, epoch: number): Promise<PutResult>;
-  flush(offsets: readonly SinkOffset[]): Promise<FlushResult>;
-  /** What the plugin said of its own accord, oldest first. */
-  nextEvent(): Promise<SinkEvent | undefined>;
-  tryEvent(): SinkEvent | undefined;
-  errantReceipt(reportId: number, failure: Failure | undefined): void;
-  /** As a source's. */
-  stop(timeoutMs: number): Promise<Failure | undefined>;
-  readonly ended: Promise<string>;
-}
-
-/** Ids are 1 to this. */
-export type IdMax = 65_535;
-
-/** What became of one put; "retry" and "failed" leave its records undelivered. */
-export type PutResult =
-  | { at: "ok" }
-  | { at: "runs"; runs: readonly Run[] }
-  | { at: "retry"; retryAfterMs: number; failure: Failure; epoch: number }
-  | { at: "discarded"; epoch: number }
-  | { at: "failed"; failure: Failure };
-
-/** Which of the flushed offsets may be committed (I2); an empty list commits nothing. */
-export type FlushResult =
-  | { at: "safe"; offsets: readonly SinkOffset[]; epoch: number }
-  | { at: "failed"; failure: Failure; epoch: number };
-
-/** What a sink task said without being asked. */
-export type SinkEvent =
-  | { at: "request-commit" }
-  | { at: "rewind"; offsets: readonly SinkOffset[]; epoch: number }
-  | { at: "pause"; partitions: readonly SinkPartition[]; epoch: number }
-  | { at: "resume"; partitions: readonly SinkPartition[] }
-  | { at: "errant"; reportId: number; original: SinkOffset | null; stage: string; failure: Failure }
-  | { at: "failed"; failure: Failure };

@@ -1,15 +1,21 @@
 /** Plugin processes by who shares them: the implementation of the door's PluginProcesses. */
 import { hostname } from "node:os";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { TaskError } from "../base/error.ts";
+import { errorLine, TaskError } from "../base/error.ts";
 import { productVersion } from "../base/version.ts";
 import { type LogLevels, logLevelsFrom } from "../observe/log-levels.ts";
 import type { Logger } from "../observe/logger.ts";
 import { Gateway } from "./gateway.ts";
+import { HelperProcesses, helperKey, untilAborted } from "./helper-processes.ts";
+import { LaunchQueue } from "./launch-queue.ts";
+import { launchSignature } from "./launch-signature.ts";
 import { LaunchSweep } from "./launch-sweep.ts";
 import { livenessLimits } from "./liveness.ts";
+import { type Place, Places } from "./places.ts";
 import type {
   ConnectorConfig,
+  OffsetsAltered,
+  OffsetsChange,
   PluginCalls,
   PluginClass,
   PluginManifest,
@@ -21,9 +27,10 @@ import type {
 } from "./plugin.ts";
 import { pluginLevels } from "./plugin-levels.ts";
 import { PluginChild } from "./process.ts";
-import { fareOf } from "./process-fare.ts";
+import { emptyPlaceView, residentView } from "./process-view.ts";
 import { ProcessWatch } from "./process-watch.ts";
 import { RemoteProcess } from "./remote-process.ts";
+import { Resident } from "./resident.ts";
 import { rejectSession, Session } from "./session.ts";
 
 /** `plugin.process.per`: whose tasks and Connector instances live together. */
@@ -51,6 +58,10 @@ export interface PluginProcessesOptions {
   heartbeatTimeoutMs?: number;
   /** Of a process and all it started; more is a reason to kill it. 0 = no limit. */
   memoryBytesMax?: number;
+  /** How long a helper process stays when nobody asks it anything. */
+  helperWarmMsMax?: number;
+  /** Is there a connector of this name? What is known of others' ended processes is forgotten. */
+  isConnector?: (name: string) => boolean;
 }
 
 type Options = Required<PluginProcessesOptions>;
@@ -71,6 +82,8 @@ export async function createPluginProcesses(
     heartbeatIntervalMs: 5_000,
     heartbeatTimeoutMs: 120_000,
     memoryBytesMax: 0,
+    helperWarmMsMax: 60_000,
+    isConnector: () => true,
     ...options,
   };
   const gateway = await Gateway.open({
@@ -85,26 +98,14 @@ export async function createPluginProcesses(
   return new ProcessPool(full, gateway);
 }
 
-/** One process and who lives in it. */
-interface Resident {
-  readonly key: string;
-  readonly plugin: PluginManifest;
-  readonly use: ProcessView["use"];
-  readonly startedMs: number;
-  readonly child: Promise<PluginChild>;
-  /** From the moment it has a pid. */
-  spawned: PluginChild | undefined;
-  readonly cancel: AbortController;
-  /** How often each connector is held. */
-  readonly connectors: Map<string, number>;
-  holders: number;
-}
-
 class ProcessPool implements PluginProcesses {
   readonly #options: Options;
   readonly #gateway: Gateway;
   readonly #watch: ProcessWatch;
   readonly #sweep = new LaunchSweep();
+  readonly #launches: LaunchQueue;
+  readonly #helpers: HelperProcesses;
+  readonly #places: Places;
   /** Those that take new work, by who may share them. */
   readonly #open = new Map<string, Resident>();
   /** Every one that has not ended, also those that take no new work. */
@@ -115,24 +116,37 @@ class ProcessPool implements PluginProcesses {
   constructor(options: Options, gateway: Gateway) {
     this.#options = options;
     this.#gateway = gateway;
-    const { heartbeatIntervalMs, heartbeatTimeoutMs } = options;
+    const { heartbeatIntervalMs, heartbeatTimeoutMs, clock, isConnector, helperWarmMsMax } =
+      options;
     const liveness = livenessLimits(heartbeatIntervalMs, heartbeatTimeoutMs);
     this.#watch = new ProcessWatch({ ...options, liveness });
     this.#unlisten = options.levels.onChange(() => {
       for (const { spawned } of this.#all) spawned?.session?.tellLogLevels();
     });
+    this.#launches = new LaunchQueue({ clock });
+    this.#places = new Places(isConnector);
+    this.#helpers = new HelperProcesses({
+      launch: (plugin) => this.#launch(helperKey(plugin), "helper", plugin),
+      remote: async (resident) => {
+        const child = await resident.child;
+        return this.#remote(child, resident.plugin, (reason) => child.kill(reason));
+      },
+      warmMsMax: helperWarmMsMax,
+    });
   }
 
   async acquire(use: ProcessUse, signal: AbortSignal): Promise<ProcessLease> {
+    const { plugin, connector } = use;
+    const signature = await launchSignature(plugin);
     signal.throwIfAborted();
     const key = this.#keyOf(use);
-    const resident = this.#open.get(key) ?? this.#launch(key, use.plugin);
-    hold(resident, use.connector, 1);
+    const resident = this.#open.get(key) ?? this.#settle(key, plugin, signature);
+    const share = resident.share(connector);
     try {
       const child = await untilAborted(resident.child, signal);
-      return this.#lease(resident, child, use);
+      return resident.lease(share, child, (condemn) => this.#remote(child, plugin, condemn));
     } catch (error) {
-      await this.#release(resident, use.connector, "its start failed or was cancelled");
+      await resident.release(share, "its start failed or was cancelled");
       throw error;
     }
   }
@@ -142,45 +156,29 @@ class ProcessPool implements PluginProcesses {
     config: ConnectorConfig,
     signal: AbortSignal,
   ): Promise<ValidationAnswer> {
-    const connector = config["name"] ?? "";
-    return this.#help(plugin, connector, signal, (remote) => remote.validate(className, config));
+    return this.#helpers.ask(plugin, config["name"] ?? "", signal, (remote) =>
+      remote.validate(className, config, signal),
+    );
   }
 
   describe(plugin: PluginManifest, signal: AbortSignal): Promise<PluginManifest> {
-    return this.#help(plugin, "", signal, (remote) => remote.describe());
+    return this.#helpers.ask(plugin, "", signal, (remote) => remote.describe(signal));
   }
 
-  /** In a process of its own. */
-  async #help<T>(
+  alterOffsets(
     plugin: PluginManifest,
-    connector: string,
+    change: OffsetsChange,
     signal: AbortSignal,
-    ask: (remote: RemoteProcess) => Promise<T>,
-  ): Promise<T> {
-    const resident = this.#launch(undefined, plugin);
-    hold(resident, connector, 1);
-    try {
-      const child = await untilAborted(resident.child, signal);
-      return await untilAborted(ask(this.#remote(child, plugin)), signal);
-    } finally {
-      await this.#release(resident, connector, "it has answered");
-    }
+  ): Promise<OffsetsAltered> {
+    return this.#helpers.ask(plugin, change.connector, signal, (remote) =>
+      remote.alterOffsets(change, signal),
+    );
   }
 
   processes(): readonly ProcessView[] {
     const nowMs = this.#options.clock.elapsedMs();
-    return [...this.#all].map(({ plugin, use, spawned, startedMs, connectors }) => ({
-      plugin: plugin.name,
-      version: plugin.version,
-      pid: spawned?.pid ?? null,
-      use,
-      at: spawned?.at ?? "starting",
-      connectors: [...connectors.keys()].filter((name) => name !== ""),
-      upMs: nowMs - startedMs,
-      ...fareOf(spawned, nowMs),
-      restarts: 0,
-      lastExit: null,
-    }));
+    const living = [...this.#all].map((resident) => residentView(resident, nowMs));
+    return [...living, ...this.#places.empty().map(emptyPlaceView)];
   }
 
   close(): Promise<void> {
@@ -190,7 +188,7 @@ class ProcessPool implements PluginProcesses {
 
   async #closeAll(): Promise<void> {
     this.#unlisten();
-    const ends = [...this.#all].map((resident) => this.#end(resident, "the host shuts down"));
+    const ends = [...this.#all].map((resident) => resident.end("the host shuts down"));
     await Promise.all(ends);
     await this.#sweep.idle();
     await this.#gateway.close();
@@ -205,67 +203,72 @@ class ProcessPool implements PluginProcesses {
     return JSON.stringify(parts);
   }
 
-  /** `key` undefined: nobody else shall share it. */
-  #launch(key: string | undefined, plugin: PluginManifest): Resident {
+  /** A process for a new place: the warm helper of the same program, else a new one. */
+  #settle(key: string, plugin: PluginManifest, signature: string): Resident {
+    const resident = this.#helpers.adopt(plugin, signature);
+    if (resident === undefined) {
+      const launched = this.#launch(key, "connector", plugin);
+      this.#open.set(key, launched);
+      return launched;
+    }
+    this.#places.leave(resident.place, null, []);
+    resident.place = this.#places.enter(key, "connector", plugin);
+    resident.place.starts += 1;
+    this.#open.set(key, resident);
+    return resident;
+  }
+
+  #launch(key: string, use: Place["use"], plugin: PluginManifest): Resident {
     if (this.#closing) {
       throw new TaskError(
         "plugin.closed",
         `cannot start plugin ${plugin.name}: the host shuts down`,
       );
     }
-    const cancel = new AbortController();
-    const connectors = new Map<string, number>();
-    const resident: Resident = {
-      key: key ?? "",
+    const { clock, shutdownMsMax } = this.#options;
+    const resident = new Resident({
       plugin,
-      use: key === undefined ? "helper" : "connector",
-      startedMs: this.#options.clock.elapsedMs(),
-      child: this.#start(plugin, connectors, cancel.signal, (child) => {
-        resident.spawned = child;
-      }),
-      spawned: undefined,
-      cancel,
-      connectors,
-      holders: 0,
-    };
-    if (key !== undefined) this.#open.set(key, resident);
+      place: this.#places.enter(key, use, plugin),
+      startedMs: clock.elapsedMs(),
+      condemnedMsMax: shutdownMsMax,
+      launch: (mine, signal) => this.#launches.run(() => this.#start(mine, signal), signal),
+      onRetired: (mine) => this.#retire(mine),
+    });
     this.#all.add(resident);
     void this.#untilGone(resident);
     return resident;
   }
 
-  #start(
-    plugin: PluginManifest,
-    connectors: ReadonlyMap<string, number>,
-    signal: AbortSignal,
-    onSpawn: (child: PluginChild) => void,
-  ): Promise<PluginChild> {
+  #start(resident: Resident, signal: AbortSignal): Promise<PluginChild> {
     const { logger, levels, clock, calls, maxMessageBytes } = this.#options;
     const { connectMsMax, shutdownMsMax, signalMsMax, windowBytes } = this.#options;
     return PluginChild.launch(
       {
-        plugin,
+        plugin: resident.plugin,
         gateway: this.#gateway,
         logger,
         levels,
         clock,
         watch: this.#watch,
         sweep: this.#sweep,
-        connectors: () => [...connectors.keys()].filter((name) => name !== ""),
+        connectors: () => resident.connectors,
         connectMsMax,
         shutdownMsMax,
         signalMsMax,
         messageBytesMax: maxMessageBytes,
         windowBytes,
-        onSpawn,
+        onSpawn: (child) => {
+          resident.spawned = child;
+          resident.place.starts += 1;
+        },
         openSession: (call, hello, rest) =>
           new Session(call, hello, {
             ...rest,
             calls,
-            owns: (connector) => connectors.has(connector),
+            owns: (connector) => resident.owns(connector),
             messageBytesMax: maxMessageBytes,
             heartbeatMs: this.#watch.limits.heartbeatMs,
-            logLevels: () => pluginLevels(levels, plugin.name, [...connectors.keys()]),
+            logLevels: () => pluginLevels(levels, resident.plugin.name, resident.connectors),
             hostName: hostname(),
             hostVersion: productVersion,
           }),
@@ -274,38 +277,37 @@ class ProcessPool implements PluginProcesses {
     );
   }
 
-  /** A process that is gone takes no new work. */
+  /** A process that is gone takes no new work; what is known of its end stays with its place. */
   async #untilGone(resident: Resident): Promise<void> {
+    let failure: unknown;
     try {
       await (await resident.child).exited;
-    } catch {
+    } catch (error) {
       // Whoever waits for the launch gets its error.
-    } finally {
-      this.#retire(resident);
-      this.#all.delete(resident);
+      failure = error;
     }
+    const { place, spawned, connectors } = resident;
+    const exit = await spawned?.exited;
+    this.#retire(resident);
+    this.#all.delete(resident);
+    const text = exit?.text ?? errorLine(failure);
+    const at = new Date(this.#options.clock.nowMs()).toISOString();
+    const isTold =
+      exit === undefined ? !resident.isGivenUp : !exit.expected || place.use !== "helper";
+    this.#places.leave(place, isTold ? { text, at } : null, connectors);
   }
 
   #retire(resident: Resident): void {
-    if (this.#open.get(resident.key) === resident) this.#open.delete(resident.key);
+    const { key } = resident.place;
+    if (this.#open.get(key) === resident) this.#open.delete(key);
+    this.#helpers.forget(resident);
   }
 
-  #lease(resident: Resident, child: PluginChild, { plugin, connector }: ProcessUse): ProcessLease {
-    let released: Promise<void> | undefined;
-    return {
-      process: this.#remote(child, plugin),
-      release: () => {
-        released ??= this.#release(resident, connector, "nothing of it is needed any more");
-        return released;
-      },
-      condemn: async (reason) => {
-        this.#retire(resident);
-        await child.kill(reason);
-      },
-    };
-  }
-
-  #remote(child: PluginChild, plugin: PluginManifest): RemoteProcess {
+  #remote(
+    child: PluginChild,
+    plugin: PluginManifest,
+    condemn: ProcessLease["condemn"],
+  ): RemoteProcess {
     const { requestMsMax, shutdownMsMax, maxMessageBytes } = this.#options;
     return new RemoteProcess(child, {
       gateway: this.#gateway,
@@ -313,42 +315,7 @@ class ProcessPool implements PluginProcesses {
       requestMsMax,
       stopMsMax: shutdownMsMax,
       messageBytesMax: maxMessageBytes,
+      condemn,
     });
-  }
-
-  async #release(resident: Resident, connector: string, reason: string): Promise<void> {
-    hold(resident, connector, -1);
-    if (resident.holders === 0) await this.#end(resident, reason);
-  }
-
-  /** Ends a process, also one that is still starting. */
-  async #end(resident: Resident, reason: string): Promise<void> {
-    this.#retire(resident);
-    resident.cancel.abort(new TaskError("plugin.closed", `the start was given up: ${reason}`));
-    const child = await resident.child.catch(() => undefined);
-    await child?.end(reason);
-  }
-}
-
-function hold(resident: Resident, connector: string, change: 1 | -1): void {
-  resident.holders += change;
-  const held = (resident.connectors.get(connector) ?? 0) + change;
-  if (held > 0) resident.connectors.set(connector, held);
-  else if (resident.holders > 0) resident.connectors.delete(connector);
-  // The last one's name stays: what the process says while it ends is that connector's.
-}
-
-/** The work goes on; only this wait ends with the signal. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

@@ -53,6 +53,8 @@ export interface ChildOptions extends ChildLimits {
 type State =
   | { at: "starting" }
   | { at: "ready"; session: Session }
+  /** Something in it did not stop: it is asked for nothing more but to stop the rest. */
+  | { at: "condemned"; session: Session }
   | { at: "ending"; reason: string; session: Session | undefined }
   | { at: "ended"; exit: ExitReason };
 
@@ -120,6 +122,17 @@ export class PluginChild {
     return this.#state.at === "ready" ? this.#state.session : undefined;
   }
 
+  /** For stopping what runs in it: also there when it is condemned. */
+  get stopSession(): Session | undefined {
+    const { at } = this.#state;
+    return at === "ready" || at === "condemned" ? this.#state.session : undefined;
+  }
+
+  /** Ready, and its session has not ended: that is seen before the exit. */
+  get isUsable(): boolean {
+    return this.session?.isOver === false;
+  }
+
   get at(): State["at"] {
     return this.#state.at;
   }
@@ -145,11 +158,20 @@ export class PluginChild {
     return this.#ending;
   }
 
+  /** Takes no new requests but stops; whoever condemns it kills it soon. */
+  condemn(reason: string): void {
+    if (this.#state.at !== "ready") return;
+    this.#state = { at: "condemned", session: this.#state.session };
+    this.logger.warn({ reason }, "plugin process is condemned: the rest of it moves to a new one");
+  }
+
   /** Ends it at once, and its whole group. */
   async kill(reason: string): Promise<void> {
     if (this.#state.at === "ended") return;
     this.#killedFor ??= reason;
-    if (this.#state.at !== "ending") this.#state = { at: "ending", reason, session: this.session };
+    if (this.#state.at !== "ending") {
+      this.#state = { at: "ending", reason, session: this.stopSession };
+    }
     this.logger.warn({ reason }, "killing a plugin process");
     this.#signal("SIGKILL");
     await this.exited;

@@ -6,7 +6,7 @@ import { deferred } from "../base/deferred.ts";
 import { HostError, TaskError } from "../base/error.ts";
 import { describedManifest } from "./described-manifest.ts";
 import { failureError } from "./failure-error.ts";
-import { failureFromProto, validationFromProto } from "./from-proto.ts";
+import { failureFromProto, offsetsAlteredFromProto, validationFromProto } from "./from-proto.ts";
 import type { Expectation, Gateway } from "./gateway.ts";
 import {
   type ClassDescription,
@@ -15,14 +15,18 @@ import {
   ValidateRequestSchema,
 } from "./gen/bulkhead/plugin/v1/config_pb.ts";
 import {
+  AlterOffsetsRequestSchema,
   StartConnectorRequestSchema,
   StopConnectorRequestSchema,
   TaskConfigsRequestSchema,
 } from "./gen/bulkhead/plugin/v1/connector_pb.ts";
+import type { Reply } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import type {
   ConnectorConfig,
   ExitReason,
   Failure,
+  OffsetsAltered,
+  OffsetsChange,
   PluginManifest,
   PluginProcess,
   SinkStream,
@@ -36,7 +40,7 @@ import { RemoteSink } from "./remote-sink.ts";
 import { RemoteSource } from "./remote-source.ts";
 import type { RequestCase, RequestOf, RequestOptions, ResultOf, Session } from "./session.ts";
 import type { TaskStreamOptions } from "./task-stream.ts";
-import { configToProto, startTaskToProto } from "./to-proto.ts";
+import { alterOffsetsToProto, configToProto, startTaskToProto } from "./to-proto.ts";
 
 export interface RemoteProcessOptions {
   gateway: Gateway;
@@ -44,6 +48,8 @@ export interface RemoteProcessOptions {
   requestMsMax: number;
   stopMsMax: number;
   messageBytesMax: number;
+  /** Ends the process, as something in it does not stop; resolves after its exit. */
+  condemn: (reason: string) => Promise<void>;
 }
 
 /** I5: each is asked for by itself. */
@@ -90,10 +96,11 @@ export class RemoteProcess implements PluginProcess {
   }
 
   async stopConnector(connector: string): Promise<void> {
-    const { session } = this.#child;
-    session?.cancelRequests(connector);
+    const session = this.#child.stopSession ?? (await this.#session("stopConnector"));
+    session.cancelRequests(connector);
+    const options = { connector, timeoutMs: this.#options.stopMsMax };
     const value = create(StopConnectorRequestSchema);
-    await this.#request("stopConnector", value, { connector, timeoutMs: this.#options.stopMsMax });
+    resultOf("stopConnector", await session.request("stopConnector", value, options));
   }
 
   async taskConfigs(
@@ -109,13 +116,18 @@ export class RemoteProcess implements PluginProcess {
     return { taskClass, configs: configs.map(({ config }) => config) };
   }
 
-  async validate(className: string, config: ConnectorConfig): Promise<ValidationAnswer> {
+  async validate(
+    className: string,
+    config: ConnectorConfig,
+    signal: AbortSignal,
+  ): Promise<ValidationAnswer> {
     const value = create(ValidateRequestSchema, {
       class: className,
       config: configToProto(config),
       mode: ValidateMode.LIVE,
     });
-    const result = await this.#request("validate", value, { connector: config["name"] ?? "" });
+    const connector = config["name"] ?? "";
+    const result = await this.#request("validate", value, { connector, signal });
     if (result.failure !== undefined) {
       throw failureError("validate a config", failureFromProto(result.failure));
     }
@@ -123,7 +135,7 @@ export class RemoteProcess implements PluginProcess {
   }
 
   /** @throws TaskError; the message says what is wrong where nothing usable is described */
-  async describe(): Promise<PluginManifest> {
+  async describe(signal: AbortSignal): Promise<PluginManifest> {
     const { plugin: manifest } = this.#options;
     const { plugin } = await this.#session("describe");
     if (plugin.classes.length > describedClassesMax) {
@@ -134,10 +146,24 @@ export class RemoteProcess implements PluginProcess {
     const classes: ClassDescription[] = [];
     for (const name of plugin.classes) {
       const value = create(DescribeRequestSchema, { class: name });
-      const result = await this.#request("describe", value, { connector: "" });
+      const result = await this.#request("describe", value, { connector: "", signal });
       classes.push(...result.classes);
     }
     return describedManifest(manifest, plugin, classes);
+  }
+
+  /** A plugin that does not know the request has no offsets of its own. */
+  async alterOffsets(change: OffsetsChange, signal: AbortSignal): Promise<OffsetsAltered> {
+    const { connector } = change;
+    const timeoutMs = this.#options.requestMsMax;
+    const session = await this.#session("alter offsets");
+    const value = create(AlterOffsetsRequestSchema, alterOffsetsToProto(change));
+    const options = { connector, timeoutMs, signal };
+    const reply = await session.request("alterOffsets", value, options);
+    if (reply.case === "failure" && failureFromProto(reply.value).code === "unsupported") {
+      return "unsupported";
+    }
+    return offsetsAlteredFromProto(resultOf("alterOffsets", reply));
   }
 
   startSourceTask(start: TaskStart, signal: AbortSignal): Promise<SourceStream> {
@@ -229,7 +255,7 @@ export class RemoteProcess implements PluginProcess {
       await stream.stop(this.#options.stopMsMax);
     } catch (error) {
       if (!isLate(error)) return;
-      await this.#child.kill(`task ${taskName} neither started nor stopped in time`);
+      await this.#options.condemn(`task ${taskName} neither started nor stopped in time`);
     }
   }
 
@@ -240,18 +266,25 @@ export class RemoteProcess implements PluginProcess {
   ): Promise<ResultOf<C>> {
     const session = await this.#session(kind);
     const timeoutMs = this.#options.requestMsMax;
-    const reply = await session.request(kind, value, { timeoutMs, ...options });
-    if (reply.case === "failure") throw failureError(kind, failureFromProto(reply.value));
-    if (reply.case !== kind) throw protocolError(`the reply to ${kind} is of kind ${reply.case}`);
-    return reply.value as ResultOf<C>;
+    return resultOf(kind, await session.request(kind, value, { timeoutMs, ...options }));
   }
 
   async #session(doing: string): Promise<Session> {
     const { session } = this.#child;
     if (session !== undefined) return session;
+    if (this.#child.at === "condemned") {
+      const text = `cannot ${doing}: plugin process ${this.pid} has to end and takes no more work`;
+      throw new TaskError("plugin.condemned", text);
+    }
     const text = exitWords(await this.exited);
     throw new TaskError("plugin.gone", `cannot ${doing}: ${text}`);
   }
+}
+
+function resultOf<C extends RequestCase>(kind: C, reply: Reply["kind"]): ResultOf<C> {
+  if (reply.case === "failure") throw failureError(kind, failureFromProto(reply.value));
+  if (reply.case !== kind) throw protocolError(`the reply to ${kind} is of kind ${reply.case}`);
+  return reply.value as ResultOf<C>;
 }
 
 function isLate(error: unknown): boolean {

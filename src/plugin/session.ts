@@ -103,6 +103,10 @@ export class Session {
     return this.#ended.promise;
   }
 
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   has(capability: string): boolean {
     return this.#capabilities.has(capability);
   }

@@ -11,6 +11,7 @@ import type { CommittedOffsetSchema } from "./gen/bulkhead/plugin/v1/source_pb.t
 import type {
   ConnectorConfig,
   Failure,
+  OffsetsChange,
   Run,
   SinkOffset,
   SourceOffset,
@@ -61,6 +62,25 @@ export function sourceOffsetToProto(
 ): MessageInitShape<typeof CommittedOffsetSchema> {
   const { partition } = offset;
   return offset.offset === null ? { partition } : { partition, offset: offset.offset };
+}
+
+/** A null offset is left out, which asks for its removal. */
+export function alterOffsetsToProto(
+  change: OffsetsChange,
+): MessageInitShape<typeof pbConnector.AlterOffsetsRequestSchema> {
+  const { className, config } = change;
+  const source = change.source?.map(({ partition, offset }) =>
+    offset === null ? { partition } : { partition, offset },
+  );
+  const sink = change.sink?.map(({ topic, partition, offset }) =>
+    offset === null ? { topic, partition } : { topic, partition, offset: BigInt(offset) },
+  );
+  return {
+    class: className,
+    config: configToProto(config),
+    source: source ?? [],
+    sink: sink ?? [],
+  };
 }
 
 /** A copy that protobuf may keep. */

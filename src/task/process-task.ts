@@ -41,20 +41,37 @@ export abstract class ProcessTask<S> implements Task {
       await this.target.started(signal);
     }
     if (signal.aborted) return;
-    let lease: ProcessLease | undefined;
+    let lease: ProcessLease;
     try {
       lease = await this.parts.acquireProcess(signal);
-      this.#pid = lease.process.pid;
-      const stream = await this.startIn(lease.process, signal).catch((error: unknown) => {
-        // Being stopped while starting is not an error.
-        if (!signal.aborted) throw error;
-      });
-      if (stream !== undefined) await this.serve(stream, lease, signal);
     } catch (error) {
-      if (lease !== undefined || !signal.aborted) throw error;
+      if (signal.aborted) return;
+      throw error;
+    }
+    try {
+      this.#pid = lease.process.pid;
+      await this.#runIn(lease, signal);
     } finally {
       this.#pid = undefined;
-      await lease?.release();
+      await lease.release();
+    }
+    if (lease.condemned.aborted && !signal.aborted) throw lease.condemned.reason;
+  }
+
+  /** Until it is asked to stop, or has to because of a neighbour. */
+  async #runIn(lease: ProcessLease, signal: AbortSignal): Promise<void> {
+    const { condemned, process } = lease;
+    const ending = AbortSignal.any([signal, condemned]);
+    try {
+      const stream = await this.startIn(process, ending).catch((error: unknown) => {
+        // Being stopped while starting is not an error.
+        if (!ending.aborted) throw error;
+      });
+      if (stream !== undefined) await this.serve(stream, lease, ending);
+    } catch (error) {
+      // What goes wrong in a process that is being ended says nothing of the task: it starts again.
+      if (!condemned.aborted || signal.aborted) throw error;
+      this.parts.logger.warn({ err: error }, "the task could not stop cleanly with its process");
     }
   }
 

@@ -21,8 +21,11 @@ export interface InstanceOptions<R extends Runnable> {
   readonly clock: Clock;
   /** What each run has to wait for before it can be made. */
   prepare?(signal: AbortSignal): Promise<void>;
-  /** May throw: the instance then fails as if its run had. */
-  create(target: TargetState, onState: (state: Shown) => void): R;
+  /**
+   * May throw: the instance then fails as if its run had. `attempt` counts the runs from 1; each line
+   * that the run logs has it.
+   */
+  create(target: TargetState, onState: (state: Shown) => void, attempt: number): R;
   /** `safe`: said by the runtime, not by the instance. */
   onStatus(state: ConnectorState, trace: string | null, safe: boolean): void;
   onChange(): void;
@@ -44,6 +47,10 @@ export class Instance<R extends Runnable> {
   readonly #options: InstanceOptions<R>;
   readonly #stop = new AbortController();
   #at: InstanceAt = "starting";
+  /** Which run this is, from 1. */
+  #attempt = 0;
+  /** Of this run. */
+  #logger: Logger;
   #target: TargetState;
   #runnable: R | undefined;
   #error: unknown;
@@ -55,6 +62,7 @@ export class Instance<R extends Runnable> {
 
   constructor(options: InstanceOptions<R>) {
     this.#options = options;
+    this.#logger = options.logger;
     this.#target = options.target;
   }
 
@@ -93,16 +101,17 @@ export class Instance<R extends Runnable> {
 
   /** Resolves when it was asked to stop and has; never rejects. */
   async run(): Promise<void> {
-    const { label, logger, onStatus } = this.#options;
+    const { label, onStatus } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
         await this.#runOnce(signal);
       } catch (error) {
-        if (signal.aborted) logger.warn(`${label} failed while stopping: ${errorLine(error)}`);
+        if (signal.aborted) {
+          this.#logger.warn(`${label} failed while stopping: ${errorLine(error)}`);
+        } else if (isCondemned(error)) this.#moveOut(error);
         else {
-          this.#fail(error);
-          await this.#awaitRestart(signal);
+          await this.#awaitRestart(this.#fail(error), signal);
         }
       }
     }
@@ -113,11 +122,14 @@ export class Instance<R extends Runnable> {
     let over = false;
     this.#runningSinceMs = undefined;
     this.#runnable = undefined;
+    this.#attempt += 1;
+    this.#logger = this.#options.logger.child({ attempt: this.#attempt });
     await this.#options.prepare?.(signal);
     if (signal.aborted) return;
-    this.#runnable = this.#options.create(this.#target, (state) => {
+    const onState = (state: Shown) => {
       if (!over) this.#show(state);
-    });
+    };
+    this.#runnable = this.#options.create(this.#target, onState, this.#attempt);
     try {
       await this.#runnable.run(signal);
     } finally {
@@ -135,19 +147,34 @@ export class Instance<R extends Runnable> {
     this.#move(places[state]);
   }
 
-  #fail(error: unknown): void {
-    const { label, logger, onStatus } = this.#options;
+  /**
+   * Its process has to end because of something else in it. That is no failure: no policy is asked,
+   * and the next run begins at once, in a new process.
+   */
+  #moveOut(error: unknown): void {
+    const { label, onStatus } = this.#options;
+    this.#logger.warn(`${label} starts again in a new process: ${errorLine(error)}`);
+    onStatus("RESTARTING", null, false);
+    this.#move("starting");
+  }
+
+  /** Answers how long to wait for the next run; undefined: until somebody asks for it. */
+  #fail(error: unknown): number | undefined {
+    const { clock, label, onStatus, restarts } = this.#options;
+    const nowMs = clock.elapsedMs();
+    const next = restarts.failed(nowMs, nowMs - (this.#runningSinceMs ?? nowMs));
+    const givenUp = next.at === "given-up" ? `${next.why}: ` : "";
     this.#error = error;
-    logger.error(`${label} failed: ${errorLine(error)}`);
-    onStatus("FAILED", failureTrace(error), true);
+    this.#logger.error(`${label} failed: ${givenUp}${errorLine(error)}`);
+    const trace = failureTrace(error);
+    onStatus("FAILED", next.at === "given-up" ? `${next.why}\n${trace}` : trace, true);
     this.#move("failed");
+    return next.at === "again" ? next.delayMs : undefined;
   }
 
   /** Waits for the policy's delay, or for the one target that heals a failure by itself: STOPPED. */
-  async #awaitRestart(signal: AbortSignal): Promise<void> {
-    const { clock, label, logger, onStatus, restarts } = this.#options;
-    const now = clock.elapsedMs();
-    const delayMs = restarts.delayMs(now - (this.#runningSinceMs ?? now));
+  async #awaitRestart(delayMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const { clock, label, onStatus } = this.#options;
     const stopped = new AbortController();
     const over = AbortSignal.any([signal, stopped.signal]);
     this.#onTarget = () => {
@@ -156,7 +183,7 @@ export class Instance<R extends Runnable> {
     this.#onTarget();
     if (delayMs === undefined) await untilAborted(over);
     else {
-      logger.info({ delayMs }, `${label} starts again in ${delayMs} ms`);
+      this.#logger.info({ delayMs }, `${label} starts again in ${delayMs} ms`);
       await clock.sleep(delayMs, over);
     }
     this.#onTarget = undefined;
@@ -170,6 +197,10 @@ export class Instance<R extends Runnable> {
     this.#at = at;
     this.#options.onChange();
   }
+}
+
+function isCondemned(error: unknown): boolean {
+  return error instanceof HostError && error.code === "plugin.condemned";
 }
 
 async function untilAborted(signal: AbortSignal): Promise<void> {

@@ -35,7 +35,8 @@ export interface LocalWorkerOptions {
   readonly processes: Pick<PluginProcesses, "acquire">;
   readonly createConnector: CreateConnector;
   readonly createTask: CreateTask;
-  readonly taskParts: (spec: TaskSpec, plugin: PluginClass) => TaskParts;
+  /** `attempt`: which run of the task this is, for its log. */
+  readonly taskParts: (spec: TaskSpec, plugin: PluginClass, attempt: number) => TaskParts;
   readonly limits: TaskLimits;
   readonly connectorStopMsMax: number;
   /** The budget of all tasks together when the worker stops: `task.shutdown.graceful.timeout.ms`. */
@@ -120,12 +121,13 @@ class LocalWorker implements Worker {
       prepare: async (signal) => {
         plugin = await this.#look(config, signal);
       },
-      create: (now, onState) => {
+      create: (now, onState, attempt) => {
         const { className, plugin: manifest } = orUnknown(plugin, config);
         const spec = { name, className, config, stopMsMax: connectorStopMsMax };
         const acquireProcess = (signal: AbortSignal) =>
           processes.acquire({ plugin: manifest, connector: name }, signal);
-        return createConnector(spec, { acquireProcess, logger }, now, (state) => {
+        const bound = logger.child({ connector: name, plugin: manifest.name, attempt });
+        return createConnector(spec, { acquireProcess, logger: bound }, now, (state) => {
           if (state === "RUNNING") this.#wantTasks(name);
           onState(state);
         });
@@ -183,7 +185,7 @@ class LocalWorker implements Worker {
       prepare: async (signal) => {
         plugin = await this.#look(connectorConfig, signal);
       },
-      create: (now, onState) => {
+      create: (now, onState, attempt) => {
         const found = orUnknown(plugin, connectorConfig);
         const tooMany = tooManyTasks(id.connector, connectorConfig, start.taskCount);
         if (tooMany !== undefined) throw new TaskError("connector.too_many_tasks", tooMany);
@@ -197,7 +199,7 @@ class LocalWorker implements Worker {
           taskConfig,
           limits,
         };
-        return createTask(spec, taskParts(spec, found), now, onState);
+        return createTask(spec, taskParts(spec, found, attempt), now, onState);
       },
       onStatus: (state, trace, safe) => {
         const status = { ...this.#status(plugin, trace), state: state as TaskState };
@@ -246,9 +248,10 @@ class LocalWorker implements Worker {
   async stop(): Promise<void> {
     const { connectorStopMsMax, tasksStopMsMax } = this.#options;
     for (const { instance } of this.#connectors.values()) instance.stop("UNASSIGNED");
-    await this.#ended("connectors", this.#connectors, connectorStopMsMax + stopGraceMs);
+    // One that does not stop in time condemns its process, which gives the others in it that time too.
+    await this.#ended("connectors", this.#connectors, 2 * connectorStopMsMax + stopGraceMs);
     for (const { instance } of this.#tasks.values()) instance.stop("UNASSIGNED");
-    await this.#ended("tasks", this.#tasks, tasksStopMsMax + stopGraceMs);
+    await this.#ended("tasks", this.#tasks, 2 * tasksStopMsMax + stopGraceMs);
   }
 
   /** I4: two of one name never run at once, and none that is older than what has run here. */

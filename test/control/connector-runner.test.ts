@@ -31,6 +31,7 @@ function setUp(target: TargetState, over: Partial<PluginProcess> = {}) {
   } as PluginProcess;
   const lease: ProcessLease = {
     process,
+    condemned: new AbortController().signal,
     release: async () => {
       seen.push("release");
     },

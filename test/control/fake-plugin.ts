@@ -71,6 +71,7 @@ export class FakePlugin {
     const process = this.#process(this.#pid, exit.promise);
     return {
       process,
+      condemned: new AbortController().signal,
       release: async () => {
         this.calls.push(`release ${connector}`);
       },
@@ -110,7 +111,6 @@ export class FakePlugin {
         );
         return { taskClass: "fake.Task", configs };
       },
-      validate: unused,
       startSourceTask: unused,
       startSinkTask: unused,
     };

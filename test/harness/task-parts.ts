@@ -51,14 +51,16 @@ export function taskSpec(
 export function leaseOf(
   process: Partial<PluginProcess>,
   onCondemned: (reason: string) => void = () => {},
-): ProcessLease & { condemned: string[] } {
-  const condemned: string[] = [];
+  condemned: AbortSignal = new AbortController().signal,
+): ProcessLease & { condemnedFor: string[] } {
+  const condemnedFor: string[] = [];
   return {
     process: { pid: 1, ...process } as PluginProcess,
     condemned,
+    condemnedFor,
     release: async () => {},
     condemn: async (reason) => {
-      condemned.push(reason);
+      condemnedFor.push(reason);
       onCondemned(reason);
     },
   };

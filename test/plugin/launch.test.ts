@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { test } from "node:test";
 import type { PluginManifest } from "../../src/plugin/plugin.ts";
 import { descendantsOf, isAlive } from "../harness/processes.ts";
-import { noSignal, rawClass, rawCommand, rawHost, taskStart } from "../harness/raw-plugin.ts";
+import { noSignal, rawCommand, rawHost, taskStart } from "../harness/raw-plugin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 test("a process says hello, serves its connector and ends when the last lease is released", async (t) => {
@@ -50,14 +50,6 @@ test("a request without an answer is cancelled at its deadline, naming request, 
     message: "the plugin did not answer TaskConfigs of alpha within 300 ms",
   });
   await waitFor(() => log.find("cancel 1") !== undefined, { withinMs: 5_000, what: "the Cancel" });
-});
-
-test("validation runs in a process of its own, which ends", async (t) => {
-  const { processes, manifest } = await rawHost(t);
-  const plugin = rawClass(manifest("good"), "source");
-  const { values } = await processes.validate(plugin, { name: "alpha" }, noSignal);
-  assert.deepEqual(values[0]?.errors, ["not this one"]);
-  await waitFor(() => pluginsBelow() === 0, { withinMs: 5_000, what: "no process" });
 });
 
 for (const { name, mode, command, expect } of [

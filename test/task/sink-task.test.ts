@@ -215,7 +215,7 @@ for (const { name, script } of [
     await waitFor(() => sink.stream.calls.length > 0, { withinMs: 5_000 });
     await new Promise((resolve) => setTimeout(resolve, 20));
     await sink.stop().catch(() => {});
-    assert.equal(sink.lease.condemned.length, 1);
+    assert.equal(sink.lease.condemnedFor.length, 1);
   });
 }
 
@@ -231,14 +231,14 @@ test("a flush that takes too long is counted once, and nothing is committed", as
 test("a failed task whose plugin does not stop has its process ended", async () => {
   const sink = sinkOf({ onPut: () => ({ ...transient, class: "fatal" }), onStop: () => "late" });
   await assert.rejects(sink.running);
-  assert.equal(sink.lease.condemned.length, 1);
+  assert.equal(sink.lease.condemnedFor.length, 1);
 });
 
 test("a task whose plugin stops in time leaves its process alone", async () => {
   const sink = sinkOf({});
   await committedAll(sink);
   await sink.stop();
-  assert.deepEqual(sink.lease.condemned, []);
+  assert.deepEqual(sink.lease.condemnedFor, []);
 });
 
 test("a paused task takes nothing, keeps its partitions, and goes on when resumed", async () => {

@@ -1,0 +1,148 @@
+/**
+ * Processes that answer questions and run no tasks: Describe, Validate, live checks, AlterOffsets. One
+ * per program, started when it is first asked, kept warm for a while.
+ */
+import { HostError } from "../base/error.ts";
+import { launchSignature } from "./launch-signature.ts";
+import type { PluginManifest } from "./plugin.ts";
+import type { RemoteProcess } from "./remote-process.ts";
+import type { Resident } from "./resident.ts";
+
+export interface HelperParts {
+  readonly launch: (plugin: PluginManifest) => Resident;
+  readonly remote: (resident: Resident) => Promise<RemoteProcess>;
+  readonly warmMsMax: number;
+}
+
+interface Helper {
+  readonly key: string;
+  readonly resident: Resident;
+  readonly signature: string;
+  /** Requests that are open or wait for the start. */
+  asked: number;
+  idle: NodeJS.Timeout | undefined;
+}
+
+export class HelperProcesses {
+  readonly #parts: HelperParts;
+  /** Those that take questions. */
+  readonly #helpers = new Map<string, Helper>();
+
+  constructor(parts: HelperParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Asks a program's helper. What its lines in the log say meanwhile bears the connector's name.
+   * @throws what `ask` throws; a question that was given up ends the helper after its other ones
+   */
+  async ask<T>(
+    plugin: PluginManifest,
+    connector: string,
+    signal: AbortSignal,
+    ask: (remote: RemoteProcess) => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const helper = this.#helper(plugin, await launchSignature(plugin));
+    const { resident } = helper;
+    clearTimeout(helper.idle);
+    helper.asked += 1;
+    const share = resident.share(connector);
+    try {
+      return await untilAborted(
+        this.#parts.remote(resident).then((remote) => ask(remote)),
+        signal,
+      );
+    } catch (error) {
+      // User code may still be at it, or hang for good: nobody else shall wait behind it.
+      if (signal.aborted || isLate(error)) this.#retire(helper);
+      throw error;
+    } finally {
+      resident.leave(share);
+      helper.asked -= 1;
+      if (helper.asked === 0) this.#rest(helper);
+    }
+  }
+
+  /**
+   * Gives a helper away that nobody asks anything now: it runs the program that would be launched, and
+   * serves no questions again. Undefined when there is none.
+   */
+  adopt(plugin: PluginManifest, signature: string): Resident | undefined {
+    const helper = this.#helpers.get(helperKey(plugin));
+    if (helper === undefined || helper.asked > 0) return undefined;
+    if (helper.signature !== signature || !helper.resident.isUsable) return undefined;
+    clearTimeout(helper.idle);
+    this.#retire(helper);
+    return helper.resident;
+  }
+
+  /** It is gone or on its way. */
+  forget(resident: Resident): void {
+    for (const helper of this.#helpers.values()) {
+      if (helper.resident !== resident) continue;
+      clearTimeout(helper.idle);
+      this.#retire(helper);
+    }
+  }
+
+  #helper(plugin: PluginManifest, signature: string): Helper {
+    const key = helperKey(plugin);
+    const known = this.#helpers.get(key);
+    if (known !== undefined) {
+      const { isStarting, isUsable } = known.resident;
+      if (known.signature === signature && (isStarting || isUsable)) return known;
+      // An older program, or one that is going: it answers what it can and ends.
+      this.#retire(known);
+      if (known.asked === 0) this.#end(known);
+    }
+    const resident = this.#parts.launch(plugin);
+    const helper = { key, resident, signature, asked: 0, idle: undefined };
+    this.#helpers.set(key, helper);
+    return helper;
+  }
+
+  #retire(helper: Helper): void {
+    if (this.#helpers.get(helper.key) === helper) this.#helpers.delete(helper.key);
+  }
+
+  #rest(helper: Helper): void {
+    if (this.#helpers.get(helper.key) !== helper) this.#end(helper);
+    else {
+      const { warmMsMax } = this.#parts;
+      // I6: it does not keep the host alive, and the pool ends it with the others.
+      helper.idle = setTimeout(() => this.#end(helper), warmMsMax).unref();
+    }
+  }
+
+  #end(helper: Helper): void {
+    this.#retire(helper);
+    clearTimeout(helper.idle);
+    void helper.resident.end("nobody has asked it anything for a while");
+  }
+}
+
+/** One program, whatever its manifest calls it. */
+export function helperKey({ directory, command }: PluginManifest): string {
+  return JSON.stringify(["helper", directory, command]);
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof HostError && error.code === "plugin.request_timeout";
+}
+
+/** The work goes on; only this wait ends with the signal. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

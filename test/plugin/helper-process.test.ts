@@ -1,0 +1,158 @@
+/** Questions to a program run in a process without tasks, which is kept for a while. */
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { logLevelsFrom } from "../../src/observe/log-levels.ts";
+import type { PluginManifest } from "../../src/plugin/plugin.ts";
+import { isAlive } from "../harness/processes.ts";
+import { noSignal, type RawHost, rawClass, rawHost } from "../harness/raw-plugin.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/** The pid of the process that answers. */
+async function validate(
+  { processes }: RawHost,
+  plugin: PluginManifest,
+  config: Record<string, string> = {},
+  signal = noSignal,
+): Promise<number> {
+  const asked = { name: "alpha", ...config };
+  const { values } = await processes.validate(rawClass(plugin, "source"), asked, signal);
+  assert.deepEqual(values[0]?.errors, ["not this one"]);
+  return Number(values[0]?.value);
+}
+
+test("a helper answers one question after the other, also side by side, and ends when idle", async (t) => {
+  const host = await rawHost(t, { helperWarmMsMax: 300 });
+  const plugin = host.manifest("good");
+  const pids = await Promise.all([
+    validate(host, plugin),
+    validate(host, plugin, { name: "beta" }),
+  ]);
+  pids.push(await validate(host, plugin));
+  assert.equal(new Set(pids).size, 1);
+  const [view] = host.processes.processes();
+  assert.deepEqual([view?.use, view?.at, view?.connectors], ["helper", "ready", []]);
+  await waitFor(() => host.processes.processes().length === 0, { withinMs: 5_000 });
+  assert.equal(isAlive(pids[0] ?? 0), false);
+  assert.notEqual(await validate(host, plugin), pids[0]);
+});
+
+for (const { processPer, task } of [
+  { processPer: "connector", task: undefined },
+  { processPer: "plugin", task: undefined },
+  { processPer: "task", task: 0 },
+] as const) {
+  test(`with plugin.process.per=${processPer} a helper that rests becomes a connector's process`, async (t) => {
+    const levels = logLevelsFrom("info");
+    const host = await rawHost(t, { processPer, levels });
+    const { processes, log } = host;
+    const plugin = host.manifest("good");
+    const pid = await validate(host, plugin);
+    const use = { plugin, connector: "alpha", ...(task === undefined ? {} : { task }) };
+    const lease = await processes.acquire(use, noSignal);
+    assert.equal(lease.process.pid, pid);
+    const [view] = processes.processes();
+    assert.deepEqual([view?.use, view?.connectors, view?.restarts], ["connector", ["alpha"], 0]);
+    levels.set("com.acme", "TRACE");
+    await waitFor(() => log.find("level of com.acme") !== undefined, { withinMs: 5_000 });
+    assert.equal(log.find("level of com.acme")?.["connector"], "alpha");
+    // From now on it serves no questions.
+    assert.notEqual(await validate(host, plugin), pid);
+    assert.equal((await lease.process.taskConfigs("alpha", 1, [])).taskClass, "raw.Task");
+  });
+}
+
+test("a helper that is asked something now stays one; a question given up is its last", async (t) => {
+  const host = await rawHost(t);
+  const plugin = host.manifest("good");
+  const pid = await validate(host, plugin);
+  const giveUp = new AbortController();
+  const asking = validate(host, plugin, { behaviour: "hangs" }, giveUp.signal);
+  await waitFor(() => host.log.find("asked to validate") !== undefined, { withinMs: 5_000 });
+  const lease = await host.processes.acquire({ plugin, connector: "alpha" }, noSignal);
+  assert.notEqual(lease.process.pid, pid);
+  assert.equal(await validate(host, plugin, { name: "beta" }), pid);
+  giveUp.abort(new Error("not any more"));
+  await assert.rejects(asking, /not any more/);
+  await waitFor(() => !isAlive(pid), { withinMs: 5_000 });
+  assert.ok(host.log.find("cancel "), "the plugin was told");
+});
+
+test("a program that has changed on disk is started anew", async (t) => {
+  const host = await rawHost(t);
+  const plugin = host.manifest("good");
+  const pid = await validate(host, plugin);
+  await writeFile(join(plugin.directory, "plugin.json"), "{}");
+  const lease = await host.processes.acquire({ plugin, connector: "alpha" }, noSignal);
+  assert.notEqual(lease.process.pid, pid);
+  const newer = await validate(host, plugin);
+  assert.notEqual(newer, pid);
+  await waitFor(() => !isAlive(pid), { withinMs: 5_000, what: "the end of the older one" });
+});
+
+test("a helper that dies fails what it was asked, with the reason; the next question has a new one", async (t) => {
+  const host = await rawHost(t);
+  const plugin = host.manifest("good");
+  const lease = await host.processes.acquire({ plugin, connector: "alpha" }, noSignal);
+  const pid = await validate(host, plugin);
+  await assert.rejects(validate(host, plugin, { behaviour: "dies" }), {
+    code: "plugin.gone",
+    message: `cannot get Validate of alpha: plugin process ${pid} (raw) exited with code 5; its last lines on stderr:\nout of memory`,
+  });
+  assert.notEqual(await validate(host, plugin), pid);
+  assert.equal((await lease.process.taskConfigs("alpha", 1, [])).taskClass, "raw.Task");
+});
+
+test("a helper that does not answer in time is given up for a new one", async (t) => {
+  const host = await rawHost(t, { requestMsMax: 300 });
+  const plugin = host.manifest("good");
+  const pid = await validate(host, plugin);
+  await assert.rejects(validate(host, plugin, { behaviour: "hangs" }), {
+    code: "plugin.request_timeout",
+    message: "the plugin did not answer Validate of alpha within 300 ms",
+  });
+  assert.notEqual(await validate(host, plugin), pid);
+  await waitFor(() => !isAlive(pid), { withinMs: 5_000, what: "the end of the late one" });
+});
+
+const source = [
+  { partition: '{"file":"a"}', offset: "7" },
+  { partition: '{"file":"b"}', offset: null },
+];
+const sink = [
+  { topic: "t", partition: 0, offset: 7 },
+  { topic: "t", partition: 1, offset: null },
+];
+
+for (const { answer, change, expect, seen } of [
+  {
+    answer: "1",
+    change: { source },
+    expect: "done",
+    seen: '{"partition":"{\\"file\\":\\"a\\"}","offset":"7"},{"partition":"{\\"file\\":\\"b\\"}"}',
+  },
+  {
+    answer: "2",
+    change: { sink },
+    expect: "not done",
+    seen: '{"topic":"t","partition":0,"offset":7},{"topic":"t","partition":1}',
+  },
+  { answer: "3", change: { source }, expect: "unsupported", seen: "" },
+  { answer: "unknown", change: { source }, expect: "unsupported", seen: "" },
+]) {
+  test(`AlterOffsets answered with ${answer} is ${expect}`, async (t) => {
+    const { processes, manifest, log } = await rawHost(t);
+    const asked = { connector: "alpha", className: "raw.Source", config: { answer }, ...change };
+    assert.equal(await processes.alterOffsets(manifest("good"), asked, noSignal), expect);
+    assert.ok(log.find(`alter [${seen}`), JSON.stringify(log.find("alter ")));
+  });
+}
+
+test("an answer to AlterOffsets that says nothing is the plugin's fault", async (t) => {
+  const { processes, manifest } = await rawHost(t);
+  const asked = { connector: "alpha", className: "raw.Source", config: { answer: "0" }, source };
+  await assert.rejects(processes.alterOffsets(manifest("good"), asked, noSignal), {
+    code: "plugin.protocol_error",
+  });
+});
