@@ -66,13 +66,13 @@ test("what a task did at the last heartbeat it is taken to do still", () => {
 });
 
 test("memory and CPU are the system's figures, and the plugin's where the system has none", () => {
-  const session = { lastHeartbeat: heartbeat(task()) };
-  const elsewhere = fareOf({ pid: process.pid, liveness: undefined, session }, 0, false);
+  const stopSession = { lastHeartbeat: heartbeat(task()) };
+  const elsewhere = fareOf({ pid: process.pid, liveness: undefined, stopSession }, 0, false);
   assert.deepEqual([elsewhere.rssBytes, elsewhere.cpuMs], [5_000, 70]);
   assert.deepEqual(elsewhere.tasks, [seen]);
   assert.equal(elsewhere.sinceHeartbeatMs, null);
   if (hasProc()) {
-    const here = fareOf({ pid: process.pid, liveness: undefined, session }, 0);
+    const here = fareOf({ pid: process.pid, liveness: undefined, stopSession }, 0);
     assert.ok(Number(here.rssBytes) > 1_000_000);
   }
   assert.equal(fareOf(undefined, 0).rssBytes, null);

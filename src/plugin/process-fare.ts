@@ -14,7 +14,8 @@ export type Fare = Pick<
 export interface Faring {
   readonly pid: number;
   readonly liveness: Liveness | undefined;
-  readonly session: Pick<Session, "lastHeartbeat"> | undefined;
+  /** Also there when it is condemned. */
+  readonly stopSession: Pick<Session, "lastHeartbeat"> | undefined;
 }
 
 /**
@@ -22,7 +23,7 @@ export interface Faring {
  * plugin counts. Null is what nobody knows. Reads /proc at once: some 50 µs.
  */
 export function fareOf(process: Faring | undefined, nowMs: number, isLocal = true): Fare {
-  const heartbeat = process?.session?.lastHeartbeat;
+  const heartbeat = process?.stopSession?.lastHeartbeat;
   const usage = (isLocal && process ? readUsage(process.pid) : undefined) ?? heartbeat;
   const silentMs = process?.liveness?.silentMs(nowMs);
   return {

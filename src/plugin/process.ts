@@ -139,7 +139,7 @@ export class PluginChild {
 
   /** Undefined while it owes no heartbeats. */
   get liveness(): Liveness | undefined {
-    return this.#state.at === "ready" ? this.#liveness : undefined;
+    return this.stopSession === undefined ? undefined : this.#liveness;
   }
 
   get logger(): Logger {
