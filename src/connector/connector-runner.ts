@@ -1,6 +1,7 @@
 import { within } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { errorLine, HostError, TaskError } from "../base/error.ts";
+import type { Logger } from "../observe/logger.ts";
 import type { ConnectorConfig, ExitReason, ProcessLease } from "../plugin/plugin.ts";
 import type { TargetState } from "../state/status.ts";
 import type {
@@ -25,6 +26,8 @@ class ConnectorRunner implements Connector {
   #shown: TargetState | undefined;
   /** Held from before the plugin's start until after its stop. */
   #lease: ProcessLease | undefined;
+  /** Of the process that it is or was in. */
+  #logger: Logger;
   #started = false;
   #failure: { error: unknown } | undefined;
   #changed: Deferred<void> = deferred();
@@ -37,6 +40,7 @@ class ConnectorRunner implements Connector {
   ) {
     this.#spec = spec;
     this.#parts = parts;
+    this.#logger = parts.logger;
     this.#target = target;
     this.#onState = onState;
   }
@@ -113,6 +117,7 @@ class ConnectorRunner implements Connector {
       throw error;
     }
     this.#lease = lease;
+    this.#logger = this.#parts.logger.child({ pid: lease.process.pid });
     this.#started = true;
     const starting = lease.process.startConnector(name, className, config).catch((error) => {
       this.#started = false;
@@ -167,7 +172,7 @@ class ConnectorRunner implements Connector {
   }
 
   #warn(what: string, error: unknown): void {
-    this.#parts.logger.warn(`connector ${what}: ${errorLine(error)}`);
+    this.#logger.warn(`connector ${what}: ${errorLine(error)}`);
   }
 }
 

@@ -6,7 +6,8 @@ import type { OnTaskState, Task, TaskMeter, TaskParts, TaskSpec } from "./task.t
 /** What source and sink tasks have in common: the way into a plugin process and out of it. */
 export abstract class ProcessTask<S> implements Task {
   protected readonly spec: TaskSpec;
-  protected readonly parts: TaskParts;
+  /** Once it has a process, its logger's lines have the pid. */
+  protected parts: TaskParts;
   protected readonly onState: OnTaskState;
   protected readonly target: TargetSwitch;
   #pid: number | undefined;
@@ -50,6 +51,8 @@ export abstract class ProcessTask<S> implements Task {
     }
     try {
       this.#pid = lease.process.pid;
+      const { logger } = this.parts;
+      this.parts = { ...this.parts, logger: logger.child({ pid: this.#pid }) };
       await this.#runIn(lease, signal);
     } finally {
       this.#pid = undefined;

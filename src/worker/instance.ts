@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Clock } from "../base/clock.ts";
 import { errorHint, errorLine, errorTrace, HostError, TaskError } from "../base/error.ts";
+import { levelOfDelay } from "../observe/log-level.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { ConnectorState, TargetState } from "../state/status.ts";
 import type { Restarts } from "./restart-policy.ts";
@@ -10,6 +11,8 @@ import type { InstanceAt, StopWord } from "./worker.ts";
 export interface Runnable {
   run(signal: AbortSignal): Promise<void>;
   setTarget(target: TargetState): void;
+  /** Of its plugin process, while it has one. */
+  readonly pid: number | undefined;
 }
 
 export interface InstanceOptions<R extends Runnable> {
@@ -19,6 +22,8 @@ export interface InstanceOptions<R extends Runnable> {
   readonly restarts: Restarts;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** The plugin it needs, as far as it is known now; for the log. */
+  plugin(): string | undefined;
   /** What each run has to wait for before it can be made. */
   prepare?(signal: AbortSignal): Promise<void>;
   /**
@@ -123,9 +128,10 @@ export class Instance<R extends Runnable> {
     this.#runningSinceMs = undefined;
     this.#runnable = undefined;
     this.#attempt += 1;
-    this.#logger = this.#options.logger.child({ attempt: this.#attempt });
+    this.#bindLogger();
     await this.#options.prepare?.(signal);
     if (signal.aborted) return;
+    this.#bindLogger();
     const onState = (state: Shown) => {
       if (!over) this.#show(state);
     };
@@ -140,9 +146,18 @@ export class Instance<R extends Runnable> {
     }
   }
 
+  /** Each line says what is known of the run by now. */
+  #bindLogger(): void {
+    const known = { plugin: this.#options.plugin(), pid: this.#runnable?.pid };
+    this.#logger = this.#options.logger.child({ ...known, attempt: this.#attempt });
+  }
+
   #show(state: Shown): void {
     if (this.#at === "stopping") return;
-    if (state === "RUNNING") this.#runningSinceMs ??= this.#options.clock.elapsedMs();
+    if (state === "RUNNING") {
+      this.#runningSinceMs ??= this.#options.clock.elapsedMs();
+      this.#bindLogger();
+    }
     this.#options.onStatus(state, null, false);
     this.#move(places[state]);
   }
@@ -183,7 +198,9 @@ export class Instance<R extends Runnable> {
     this.#onTarget();
     if (delayMs === undefined) await untilAborted(over);
     else {
-      this.#logger.info({ delayMs }, `${label} starts again in ${delayMs} ms`);
+      const level = levelOfDelay(delayMs);
+      const text = `${label} starts again in ${delayMs} ms`;
+      this.#logger[level === "debug" ? "info" : level]({ delayMs }, text);
       await clock.sleep(delayMs, over);
     }
     this.#onTarget = undefined;

@@ -117,6 +117,7 @@ class LocalWorker implements Worker {
       target,
       restarts: this.#restarts(config),
       logger: logger.child({ connector: name }),
+      plugin: () => plugin?.plugin.name,
       clock,
       prepare: async (signal) => {
         plugin = await this.#look(config, signal);
@@ -181,6 +182,7 @@ class LocalWorker implements Worker {
       target: start.target,
       restarts: this.#restarts(connectorConfig),
       logger: logger.child({ connector: id.connector, task: id.task }),
+      plugin: () => plugin?.plugin.name,
       clock,
       prepare: async (signal) => {
         plugin = await this.#look(connectorConfig, signal);

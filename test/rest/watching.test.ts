@@ -83,7 +83,7 @@ for (const { logger, what, both } of loggers) {
   });
 }
 
-test("each line about a connector says whose it is: connector, task, plugin and pid", async () => {
+test("each line about a connector says whose it is: connector, task, plugin, pid and attempt", async () => {
   const count = async (text: string) =>
     (await linesOf("talk")).filter(({ msg }) => msg.includes(text)).length;
   const reads = await count("the task reads");
@@ -97,14 +97,17 @@ test("each line about a connector says whose it is: connector, task, plugin and 
   const told = (text: string) => lines.filter(({ msg }) => msg.includes(text));
   for (const line of lines) {
     assert.equal(line["connector"], "talk", JSON.stringify(line));
-    if (line["part"] !== "worker") assert.equal(line["plugin"], "talker", JSON.stringify(line));
+    assert.equal(line["plugin"], "talker", JSON.stringify(line));
+    if (line["part"] === "plugin") assert.equal(typeof line["pid"], "number");
+    else assert.equal(typeof line["attempt"], "number", JSON.stringify(line));
   }
   const [said] = told("the task reads").slice(-1);
   assert.deepEqual([said?.["task"], said?.["pid"], said?.level], [0, pid, "info"]);
   const [printed] = told("a line on stdout").slice(-1);
   assert.deepEqual([printed?.["stream"], printed?.["pid"]], ["stdout", pid]);
   const [failed] = told("there was a file").filter(({ level }) => level === "error");
-  assert.equal(failed?.["task"], 0);
+  assert.equal(typeof failed?.["pid"], "number");
+  assert.deepEqual([failed?.["task"], failed?.["attempt"]], [0, 1]);
 });
 
 test("the plugins and their processes are told as they are", async () => {
