@@ -4,11 +4,12 @@
  * any other argument keeps only the test files whose path contains it.
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
+import { otherNode, runTests } from "./harness/other-node.ts";
 import { pythonEnvironment } from "./harness/python.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -31,13 +32,17 @@ interface Suite {
 /** Longer than any test file may take; a hung one is ended and counted as failed. */
 const fileMsMax = 240_000;
 
+const unitFolders = ["src", "sdk", "plugins"];
+
 const suites: Suite[] = [
   check("format and lint", () => command(bin("biome"), ["check", "--error-on-warnings", "."])),
   check("proto lint", () => command(bin("buf"), ["lint"])),
   check("generated code", generatedUnchanged),
   check("build", () => command(process.execPath, [join(root, "src", "checkout.mjs"), "build"])),
   check("types", () => command(bin("tsc"), ["-p", "tsconfig.json"])),
-  tests("unit", ["src", "sdk", "plugins"], 2),
+  tests("unit", unitFolders, 2, nothingLacks, together),
+  unitOn(22),
+  unitOn(24),
   tests("end to end", ["test"], 2),
   tests("python", ["test/python"], 1, async () => (await pythonEnvironment()).missing),
 ];
@@ -93,12 +98,15 @@ function check(name: string, work: () => Promise<string | undefined>): Suite {
   };
 }
 
+async function nothingLacks(): Promise<undefined> {}
+
 /** The test files under some folders. `lacks` says what the machine would need, if it does. */
 function tests(
   name: string,
   folders: string[],
   concurrency: number,
-  lacks: () => Promise<string | undefined> = async () => undefined,
+  lacks: () => Promise<string | undefined> = nothingLacks,
+  group: (files: string[], groups: number) => string[] = (files) => files,
 ): Suite {
   return {
     name,
@@ -107,9 +115,53 @@ function tests(
       if (reason !== undefined) {
         return { passed: 0, failed: 0, skipped: [`${name}: ${reason}`], output: "" };
       }
-      return runFiles(testFiles(name, folders), concurrency);
+      return runFiles(group(testFiles(name, folders), concurrency), concurrency);
     },
   };
+}
+
+/** The unit tests under another version of Node. */
+function unitOn(major: number): Suite {
+  const name = `unit on Node ${major}`;
+  return {
+    name,
+    run: async () => {
+      const { program, missing } = await otherNode(major);
+      if (missing !== undefined) {
+        return { passed: 0, failed: 0, skipped: [`${name}: ${missing}`], output: "" };
+      }
+      const result: Result = { passed: 0, failed: 0, skipped: [], output: "" };
+      const parts = shares(testFiles(name, unitFolders), 2);
+      for (const each of await Promise.all(parts.map((files) => runTests(program, files)))) {
+        result.passed += each.passed;
+        result.failed += each.failed;
+        if (each.skipped > 0) result.skipped.push(`${name}: ${each.skipped}, as in unit`);
+        result.output += each.output;
+      }
+      return result;
+    },
+  };
+}
+
+/**
+ * A file per process, which imports its share of the test files: a process for each of them would
+ * spend more than half of its time on starting.
+ */
+function together(files: string[], processes: number): string[] {
+  const folder = join(root, ".tools", "unit");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return shares(files, processes).map((share, n) => {
+    const entry = join(folder, `${n}.mjs`);
+    writeFileSync(entry, share.map((file) => `import ${JSON.stringify(file)};\n`).join(""));
+    return entry;
+  });
+}
+
+function shares(files: string[], count: number): string[][] {
+  return Array.from({ length: count }, (_, n) =>
+    files.filter((_, index) => index % count === n),
+  ).filter((share) => share.length > 0);
 }
 
 function testFiles(suite: string, folders: string[]): string[] {

@@ -25,13 +25,15 @@ export const loggerNamesMax = 10_000;
 
 export class LogLevels {
   readonly #clock: Clock;
+  readonly #namesMax: number;
   readonly #set = new Map<string, LoggerLevel>();
   readonly #listeners = new Set<() => void>();
   #members: { readonly logger: WeakRef<Leveled>; readonly names: readonly string[] }[] = [];
   #sweepAt = 64;
 
-  constructor(root: LevelName, clock: Clock = systemClock) {
+  constructor(root: LevelName, clock: Clock = systemClock, namesMax = loggerNamesMax) {
     this.#clock = clock;
+    this.#namesMax = namesMax;
     this.#set.set(rootName, { level: root, lastModifiedMs: null });
   }
 
@@ -55,7 +57,7 @@ export class LogLevels {
    */
   set(name: string, level: LevelName): readonly string[] | undefined {
     const key = canonical(name);
-    if (!this.#set.has(key) && this.#set.size >= loggerNamesMax) return undefined;
+    if (!this.#set.has(key) && this.#set.size >= this.#namesMax) return undefined;
     const among = [...this.#known().add(key)].filter(
       (each) => key === rootName || each.startsWith(key),
     );
