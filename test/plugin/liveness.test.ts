@@ -77,6 +77,12 @@ async function traceOf(name: string, pid: number): Promise<string> {
   return trace;
 }
 
+async function isShownStalled(pid: number): Promise<boolean> {
+  const { body } = await host.request("GET", "/bulkhead/plugins");
+  const processes: { pid: number | null; stalled: boolean }[] = body.processes;
+  return processes.some((one) => one.pid === pid && one.stalled);
+}
+
 async function bystanderCount(): Promise<number> {
   const tasks = await host.tasks();
   const task = tasks.find(({ connector }) => connector === "bystander");
@@ -104,6 +110,7 @@ test(
         t.test("a stopped process, with the time of its last heartbeat", async () => {
           const pid = await create("stopped", "counts");
           process.kill(pid, "SIGSTOP");
+          await waitFor(() => isShownStalled(pid), { withinMs: 5_000, what: "it to be stalled" });
           const trace = await traceOf("stopped", pid);
           assert.match(trace, /has sent no heartbeat since \d{4}-\d\d-\d\dT[\d:.]+Z, \d{4} ms ago/);
           assert.match(trace, /longer than plugin\.heartbeat\.timeout\.ms=2000/);
