@@ -23,8 +23,8 @@ const expected: Record<string, string[]> = {
   ),
 };
 
-/** Now 503, three fifths of them from packages. To pass this bound is a decision. */
-const modulesMax = 560;
+/** Now 533, of which 303 are from packages. To pass this bound is a decision. */
+const modulesMax = 600;
 
 function words(text: string): string[] {
   return text.split(" ");
