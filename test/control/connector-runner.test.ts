@@ -29,9 +29,10 @@ function setUp(target: TargetState, over: Partial<PluginProcess> = {}) {
     taskConfigs: async () => ({ taskClass: "T", configs: [{}] }),
     ...over,
   } as PluginProcess;
+  const condemned = new AbortController();
   const lease: ProcessLease = {
     process,
-    condemned: new AbortController().signal,
+    condemned: condemned.signal,
     release: async () => {
       seen.push("release");
     },
@@ -49,7 +50,8 @@ function setUp(target: TargetState, over: Partial<PluginProcess> = {}) {
   const running = connector.run(ending.signal);
   running.catch(() => {});
   const until = (what: string) => waitFor(() => seen.includes(what), { withinMs: 1_000, what });
-  return { connector, seen, exit, running, ending, until };
+  const condemn = () => condemned.abort(new TaskError("plugin.condemned", "task b-0 did not stop"));
+  return { connector, seen, exit, running, ending, until, condemn };
 }
 
 test("a connector starts, gives its task configs and is stopped", async () => {
@@ -166,4 +168,43 @@ test("what it says of itself fails it, and it is stopped", async () => {
   connector.fail(pluginError("again"));
   await assert.rejects(running, { message: "lost" });
   assert.deepEqual(seen, ["start", "RUNNING", "stop", "release"]);
+});
+
+test("in a condemned process it stops, gives the process back, and asks to start again", async () => {
+  const { running, seen, until, condemn } = setUp("STARTED");
+  await until("RUNNING");
+  condemn();
+  await assert.rejects(running, { code: "plugin.condemned", message: "task b-0 did not stop" });
+  assert.deepEqual(seen, ["start", "RUNNING", "stop", "release"]);
+});
+
+test("a start that hangs in a condemned process is given up", async () => {
+  const started = deferred();
+  const { running, seen, condemn } = setUp("STARTED", {
+    startConnector: () => {
+      started.resolve();
+      return new Promise(() => {});
+    },
+  });
+  await started.promise;
+  condemn();
+  await assert.rejects(running, { code: "plugin.condemned" });
+  assert.deepEqual(seen, ["stop", "release"]);
+});
+
+test("a condemned process that is killed while it pauses has paused it", async () => {
+  const stopping = deferred();
+  const { connector, running, ending, until, condemn } = setUp("STARTED", {
+    stopConnector: async () => {
+      await stopping.promise;
+      throw new TaskError("plugin.gone", "killed by the host");
+    },
+  });
+  await until("RUNNING");
+  connector.setTarget("PAUSED");
+  condemn();
+  stopping.resolve();
+  await until("PAUSED");
+  ending.abort();
+  await running;
 });

@@ -10,7 +10,7 @@ import { openConfigStore } from "../../src/store/config-store.ts";
 import { openStatusStore } from "../../src/store/status-store.ts";
 import type { TaskParts } from "../../src/task/task.ts";
 import { createLocalWorker } from "../../src/worker/local-worker.ts";
-import { restartBounds } from "../../src/worker/restart-policy.ts";
+import { type RestartBounds, restartBounds } from "../../src/worker/restart-policy.ts";
 import type { Worker } from "../../src/worker/worker.ts";
 import { MemoryTopics } from "../harness/memory-log.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -20,6 +20,7 @@ export interface ControlHostOptions {
   readonly topics?: MemoryTopics;
   readonly clock?: Clock;
   readonly restartPolicy?: "none" | "on-failure";
+  readonly restartBounds?: RestartBounds;
   readonly connectorStopMsMax?: number;
   /** What a look finds; without it the classes of the fake plugin are there from the start. */
   readonly look?: (signal: AbortSignal) => Promise<readonly PluginClass[]>;
@@ -81,7 +82,7 @@ export async function startControlHost(options: ControlHostOptions = {}): Promis
     connectorStopMsMax: options.connectorStopMsMax ?? 5_000,
     tasksStopMsMax: 5_000,
     restartPolicy: options.restartPolicy ?? "none",
-    restartBounds,
+    restartBounds: options.restartBounds ?? restartBounds,
     random: () => 0,
     logger,
     clock,

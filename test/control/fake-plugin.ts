@@ -44,6 +44,7 @@ export class FakePlugin {
   /** By connector: how many configs it makes, whatever it is allowed. */
   readonly taskCounts = new Map<string, number>();
   readonly #exits = new Map<string, Deferred<ExitReason>>();
+  readonly #condemned = new Map<string, AbortController>();
   readonly #tasks = new Map<string, Deferred<void>>();
   #pid = 100;
   alive = 0;
@@ -59,6 +60,12 @@ export class FakePlugin {
     this.#exits.get(connector)?.resolve({ text, expected: false, lastStderr: ["oh", "no"] });
   }
 
+  /** Something else in the process that holds a connector's instance did not stop. */
+  condemn(connector: string): void {
+    const error = new TaskError("plugin.condemned", "task b-0 did not stop");
+    this.#condemned.get(connector)?.abort(error);
+  }
+
   failTask(key: string, error: Error): void {
     this.#tasks.get(key)?.reject(error);
   }
@@ -67,11 +74,13 @@ export class FakePlugin {
     this.calls.push(`acquire ${connector}`);
     const exit = deferred<ExitReason>();
     this.#exits.set(connector, exit);
+    const condemned = new AbortController();
+    this.#condemned.set(connector, condemned);
     this.#pid += 1;
     const process = this.#process(this.#pid, exit.promise);
     return {
       process,
-      condemned: new AbortController().signal,
+      condemned: condemned.signal,
       release: async () => {
         this.calls.push(`release ${connector}`);
       },

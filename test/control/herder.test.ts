@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deferred } from "../../src/base/deferred.ts";
-import { ConfigError, RequestError } from "../../src/base/error.ts";
+import { ConfigError, RequestError, TaskError } from "../../src/base/error.ts";
 import type { Herder } from "../../src/herder/herder.ts";
 import { connectorName } from "../../src/state/id.ts";
 import { encodeConnector } from "../../src/store/config-codec.ts";
+import { restartBounds } from "../../src/worker/restart-policy.ts";
 import { FakeClock } from "../harness/fake-clock.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { sinkConfig, sourceConfig, startControlHost } from "./control-host.ts";
@@ -554,4 +555,61 @@ test("a connector that is slow with its task configs holds up neither others nor
   await host.stop();
   await assert.rejects(slow, { message: "Worker is shutting down" });
   assert.equal(plugin.count("release slow"), 1);
+});
+
+test("what fails too often within the window is given up; a restart by hand begins anew", async () => {
+  const clock = new FakeClock();
+  const bounds = { ...restartBounds, attemptsMax: 2, windowMs: 60_000 };
+  await using host = await startControlHost({
+    clock,
+    restartPolicy: "on-failure",
+    restartBounds: bounds,
+  });
+  const { herder, plugin } = host;
+  await herder.create("a", sourceConfig, undefined);
+  await host.untilStates("a", "RUNNING RUNNING");
+  const fail = async () => {
+    plugin.failTask("a-0", pluginError("boom"));
+    await host.untilStates("a", "RUNNING FAILED");
+  };
+  for (const round of ["first", "after a restart"]) {
+    for (const delayMs of [1_000, 2_000]) {
+      await fail();
+      await waitFor(() => clock.sleepsMs[0] === delayMs, { withinMs: 1_000, what: round });
+      clock.pass(delayMs);
+      await host.untilStates("a", "RUNNING RUNNING");
+    }
+    await fail();
+    assert.equal(
+      herder.taskStatus("a", 0).trace,
+      "failed 3 times within 1 min and was given up\nfake.Exception: boom\n\tat fake",
+    );
+    clock.pass(3_600_000);
+    assert.equal(host.states("a"), "RUNNING FAILED");
+    await herder.restartTask("a", 0);
+    await host.untilStates("a", "RUNNING RUNNING");
+  }
+});
+
+test("what has to leave its process starts again without having failed, whatever the policy", async () => {
+  await using host = await startControlHost({ restartPolicy: "none" });
+  const { herder, plugin, worker } = host;
+  await herder.create("a", sourceConfig, undefined);
+  await host.untilStates("a", "RUNNING RUNNING");
+  for (let starts = 2; starts < 20; starts += 1) {
+    plugin.failTask("a-0", new TaskError("plugin.condemned", "task b-0 did not stop"));
+    await waitFor(() => plugin.count("task start a-0") === starts, { withinMs: 1_000 });
+  }
+  const starts = plugin.count("start a");
+  plugin.condemn("a");
+  await waitFor(() => plugin.count("start a") === starts + 1, { withinMs: 1_000 });
+  await host.untilStates("a", "RUNNING RUNNING");
+  assert.ok(worker.running().connectors.size === 1);
+  const states = (key: string) =>
+    host.topics
+      .texts("connect-status")
+      .filter((text) => text.key === key)
+      .map(({ value }) => JSON.parse(value ?? "{}").state);
+  assert.deepEqual(new Set(states("status-task-a-0")), new Set(["RUNNING", "RESTARTING"]));
+  assert.deepEqual(states("status-connector-a"), ["RUNNING", "RESTARTING", "RUNNING"]);
 });

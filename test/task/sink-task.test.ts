@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
+import { deferred } from "../../src/base/deferred.ts";
+import { TaskError } from "../../src/base/error.ts";
 import type { SinkOffset } from "../../src/plugin/plugin.ts";
 import { SinkTask } from "../../src/task/sink-task.ts";
 import { FakeConsumer, FakeSinkStream, type SinkScript, transient } from "../harness/fake-sink.ts";
@@ -16,7 +18,12 @@ afterEach(() => {
 function sinkOf(script: SinkScript, settings: Partial<typeof defaults> = {}) {
   const { partitions, length, gap, flushMs } = { ...defaults, ...settings };
   const stream = new FakeSinkStream(script);
-  const lease = leaseOf({ startSinkTask: async () => stream }, (reason) => stream.die(reason));
+  const condemned = new AbortController();
+  const lease = leaseOf(
+    { startSinkTask: async () => stream },
+    (reason) => stream.die(reason),
+    condemned.signal,
+  );
   let consumer: FakeConsumer | undefined;
   const parts = taskParts(lease, {
     sinkConsumer: (options) => {
@@ -42,7 +49,17 @@ function sinkOf(script: SinkScript, settings: Partial<typeof defaults> = {}) {
     stopping.abort();
     return running;
   };
-  return { stream, task, states, running, stop, lease, consumer: () => consumer as FakeConsumer };
+  const condemn = () => condemned.abort(new TaskError("plugin.condemned", "task b-0 did not stop"));
+  return {
+    stream,
+    task,
+    states,
+    running,
+    stop,
+    lease,
+    condemn,
+    consumer: () => consumer as FakeConsumer,
+  };
 }
 
 const defaults = { partitions: 2, length: 50, gap: 0, flushMs: 5 };
@@ -271,4 +288,27 @@ test("I7: whatever a plugin answers, every record is taken in order (seeded)", a
     await sink.stop();
     checkOrder(sink.stream.taken, 50, `seed ${seed}`);
   }
+});
+
+test("in a condemned process it flushes, commits, stops, and asks to start again", async () => {
+  const sink = sinkOf({}, { flushMs: 60_000 });
+  await waitFor(() => sink.states.includes("RUNNING"), { withinMs: 5_000 });
+  await waitFor(() => sink.task.meter.sinkRecordSendTotal === 100, { withinMs: 5_000 });
+  sink.condemn();
+  await assert.rejects(sink.running, { code: "plugin.condemned" });
+  assert.deepEqual([...sink.consumer().committedOffsets.values()], [50, 50]);
+  assert.deepEqual(sink.lease.condemnedFor, []);
+});
+
+test("a put that hangs in a condemned process does not fail the task", async () => {
+  const putting = deferred();
+  const onPut = () => {
+    putting.resolve();
+    return "hang" as const;
+  };
+  const sink = sinkOf({ onPut }, { partitions: 1 });
+  await putting.promise;
+  sink.condemn();
+  await assert.rejects(sink.running, { code: "plugin.condemned" });
+  assert.equal(sink.lease.condemnedFor.length, 1);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { deferred } from "../../src/base/deferred.ts";
+import { TaskError } from "../../src/base/error.ts";
 import type { SourceOffset } from "../../src/plugin/plugin.ts";
 import { SourceTask } from "../../src/task/source-task.ts";
 import { transient } from "../harness/fake-sink.ts";
@@ -19,7 +20,8 @@ function sourceOf({ automatic = true, writeFails = (): boolean => false } = {}) 
   const stream = new FakeSourceStream();
   const producer = new FakeProducer();
   producer.automatic = automatic;
-  const lease = leaseOf({ startSourceTask: async () => stream });
+  const condemned = new AbortController();
+  const lease = leaseOf({ startSourceTask: async () => stream }, undefined, condemned.signal);
   const written: (string | null)[] = [];
   const parts = {
     ...taskParts(lease, { producer: () => producer }),
@@ -49,7 +51,8 @@ function sourceOf({ automatic = true, writeFails = (): boolean => false } = {}) 
       withinMs: 5_000,
       what: `"${call}" to be said`,
     });
-  return { stream, producer, task, states, running, stop, lease, written, said };
+  const condemn = () => condemned.abort(new TaskError("plugin.condemned", "task b-0 did not stop"));
+  return { stream, producer, task, states, running, stop, lease, written, said, condemn };
 }
 
 test("records are stored, acknowledged, then committed, and the plugin drains before it stops", async () => {
@@ -179,4 +182,32 @@ test("a task that does not drain by the deadline fails, and is still told to sto
   source.stream.drain = () => {};
   await assert.rejects(source.stop(), /did not drain within 1000 ms/);
   assert.equal(source.stream.calls.at(-1), "stop");
+});
+
+test("in a condemned process it drains, commits, stops, and asks to start again", async () => {
+  const source = sourceOf({ automatic: false });
+  source.stream.records(["a", "b"], 0);
+  await source.said("credit 2 ");
+  source.condemn();
+  await source.said("drain");
+  source.producer.settle(2);
+  await assert.rejects(source.running, { code: "plugin.condemned" });
+  assert.deepEqual(source.written, ['{"n":2}']);
+  assert.deepEqual(source.stream.calls.slice(-1), ["stop"]);
+  assert.deepEqual(source.lease.condemnedFor, []);
+});
+
+test("a condemned process that is killed before the task has drained does not fail it", async () => {
+  const source = sourceOf();
+  await source.said("resume");
+  source.condemn();
+  source.stream.die("plugin process 1 (p) was killed by the host: task b-0 did not stop");
+  await assert.rejects(source.running, { code: "plugin.condemned" });
+});
+
+test("a task that is stopped in a condemned process has stopped", async () => {
+  const source = sourceOf();
+  await source.said("resume");
+  source.condemn();
+  await source.stop();
 });
