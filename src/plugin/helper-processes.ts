@@ -14,6 +14,9 @@ export interface HelperParts {
   readonly warmMsMax: number;
 }
 
+/** Helpers that nobody asks anything; each holds some 50 MiB. */
+const restingMax = 4;
+
 interface Helper {
   readonly key: string;
   readonly resident: Resident;
@@ -107,12 +110,19 @@ export class HelperProcesses {
   }
 
   #rest(helper: Helper): void {
-    if (this.#helpers.get(helper.key) !== helper) this.#end(helper);
-    else {
-      const { warmMsMax } = this.#parts;
-      // I6: it does not keep the host alive, and the pool ends it with the others.
-      helper.idle = setTimeout(() => this.#end(helper), warmMsMax).unref();
+    if (this.#helpers.get(helper.key) !== helper) {
+      this.#end(helper);
+      return;
     }
+    const { warmMsMax } = this.#parts;
+    // I6: it does not keep the host alive, and the pool ends it with the others.
+    helper.idle = setTimeout(() => this.#end(helper), warmMsMax).unref();
+    // The newest last. I5: many programs that are asked once must not all stay.
+    this.#helpers.delete(helper.key);
+    this.#helpers.set(helper.key, helper);
+    const resting = [...this.#helpers.values()].filter(({ asked }) => asked === 0);
+    const [oldest] = resting;
+    if (oldest !== undefined && resting.length > restingMax) this.#end(oldest);
   }
 
   #end(helper: Helper): void {

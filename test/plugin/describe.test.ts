@@ -98,3 +98,31 @@ test("the processes there are can be looked at", async (t) => {
     },
   );
 });
+
+test("a place tells how its last process ended, and how many there were", async (t) => {
+  const connectors = new Set(["alpha"]);
+  const { processes, manifest } = await rawHost(t, { isConnector: (name) => connectors.has(name) });
+  const use = { plugin: manifest("good"), connector: "alpha" };
+  for (const restarts of [0, 1]) {
+    const lease = await processes.acquire(use, noSignal);
+    const { pid } = lease.process;
+    const [living] = processes.processes();
+    assert.deepEqual([living?.at, living?.pid, living?.restarts], ["ready", pid, restarts]);
+    process.kill(pid, "SIGKILL");
+    const { text } = await lease.process.exited;
+    await lease.release();
+    const [ended, ...others] = processes.processes();
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      [ended?.at, ended?.pid, ended?.restarts, ended?.connectors, ended?.lastExit?.text],
+      ["ended", null, restarts, ["alpha"], text],
+    );
+    assert.ok(Date.now() - Date.parse(ended?.lastExit?.at ?? "") < 60_000);
+  }
+  const missing = manifest("", ["./nothing-here"]);
+  await assert.rejects(processes.acquire({ plugin: missing, connector: "alpha" }, noSignal));
+  const [, never] = processes.processes();
+  assert.match(never?.lastExit?.text ?? "", /^cannot start plugin raw: there is no program/);
+  connectors.clear();
+  assert.deepEqual(processes.processes(), []);
+});

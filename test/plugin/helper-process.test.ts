@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { logLevelsFrom } from "../../src/observe/log-levels.ts";
 import type { PluginManifest } from "../../src/plugin/plugin.ts";
 import { isAlive } from "../harness/processes.ts";
-import { noSignal, type RawHost, rawClass, rawHost } from "../harness/raw-plugin.ts";
+import { noSignal, type RawHost, rawClass, rawCommand, rawHost } from "../harness/raw-plugin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 /** The pid of the process that answers. */
@@ -79,6 +79,18 @@ test("a helper that is asked something now stays one; a question given up is its
   assert.ok(host.log.find("cancel "), "the plugin was told");
 });
 
+test("I5: of many programs that were asked the last four stay", async (t) => {
+  const host = await rawHost(t);
+  const pids: number[] = [];
+  for (let n = 1; n <= 6; n += 1) {
+    const plugin = host.manifest("good", [...rawCommand("good"), `program ${n}`]);
+    pids.push(await validate(host, plugin));
+  }
+  const alive = () => pids.map((pid) => isAlive(pid));
+  await waitFor(() => !alive().slice(0, 2).includes(true), { withinMs: 5_000 });
+  assert.deepEqual(alive(), [false, false, true, true, true, true]);
+});
+
 test("a program that has changed on disk is started anew", async (t) => {
   const host = await rawHost(t);
   const plugin = host.manifest("good");
@@ -125,7 +137,7 @@ const sink = [
   { topic: "t", partition: 1, offset: null },
 ];
 
-for (const { answer, change, expect, seen } of [
+const answers = [
   {
     answer: "1",
     change: { source },
@@ -140,19 +152,19 @@ for (const { answer, change, expect, seen } of [
   },
   { answer: "3", change: { source }, expect: "unsupported", seen: "" },
   { answer: "unknown", change: { source }, expect: "unsupported", seen: "" },
-]) {
-  test(`AlterOffsets answered with ${answer} is ${expect}`, async (t) => {
-    const { processes, manifest, log } = await rawHost(t);
-    const asked = { connector: "alpha", className: "raw.Source", config: { answer }, ...change };
-    assert.equal(await processes.alterOffsets(manifest("good"), asked, noSignal), expect);
-    assert.ok(log.find(`alter [${seen}`), JSON.stringify(log.find("alter ")));
-  });
-}
+];
 
-test("an answer to AlterOffsets that says nothing is the plugin's fault", async (t) => {
-  const { processes, manifest } = await rawHost(t);
-  const asked = { connector: "alpha", className: "raw.Source", config: { answer: "0" }, source };
-  await assert.rejects(processes.alterOffsets(manifest("good"), asked, noSignal), {
-    code: "plugin.protocol_error",
-  });
+test("AlterOffsets is answered with done, not done or unsupported; anything else is the plugin's fault", async (t) => {
+  const { processes, manifest, log } = await rawHost(t);
+  const alter = (answer: string, change: object) =>
+    processes.alterOffsets(
+      manifest("good"),
+      { connector: "alpha", className: "raw.Source", config: { answer }, ...change },
+      noSignal,
+    );
+  for (const { answer, change, expect, seen } of answers) {
+    assert.equal(await alter(answer, change), expect, answer);
+    assert.ok(log.find(`alter [${seen}`), JSON.stringify(log.find("alter ")));
+  }
+  await assert.rejects(alter("0", { source }), { code: "plugin.protocol_error" });
 });
