@@ -3,6 +3,7 @@
  * nothing: REST, connectors and tasks (they drain and commit), plugin processes, the log.
  */
 import { resolve } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { systemClock } from "./base/clock.ts";
 import { deferred } from "./base/deferred.ts";
 import { ConfigError } from "./base/error.ts";
@@ -55,6 +56,7 @@ export async function startHost(
   properties: Readonly<Record<string, string>>,
   options: HostOptions = {},
 ): Promise<RunningHost> {
+  keepYoungGenerationSmall();
   const config = parseWorkerConfig(properties, options.source);
   const { logLevel: level, logFormat: format } = config;
   const log = options.log ?? (await openHostLog({ level, format }));
@@ -67,6 +69,16 @@ export async function startHost(
     await scope.close(error).catch((late: unknown) => logger.error({ err: late }, "cannot end"));
     throw error;
   }
+}
+
+/**
+ * Records pass as bytes outside of V8's heap, and only a collection of the young generation frees them.
+ * It has grown to 8 MiB when a host's modules are loaded; were it to grow on to 16, its collections would
+ * come more seldom and find more: 20 MiB of resident memory that save no time. Smaller is not better: what
+ * is collected too often is taken for old, and the old generation is dear to collect.
+ */
+function keepYoungGenerationSmall(): void {
+  setFlagsFromString("--semi-space-growth-factor=1");
 }
 
 class Host {
