@@ -111,7 +111,7 @@ export class BatchBuilder {
   #reserve(extraBytes: number): void {
     const needed = this.#size + extraBytes;
     if (needed <= this.#bytes.length) return;
-    const grown = rawBytes(Math.max(needed, this.#bytes.length * 2));
+    const grown = rawBytes(Math.max(needed, this.#bytes.length * 4));
     grown.set(this.#bytes.subarray(0, this.#size));
     this.#bytes = grown;
   }

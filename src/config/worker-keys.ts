@@ -121,7 +121,7 @@ const bulkheadRows: readonly Row[] = [
   [
     "plugin.window.bytes",
     "LONG",
-    String(16 * mib),
+    String(4 * mib),
     "How many bytes of records may be on their way to or from one task.",
     atLeast(64 * kib),
   ],

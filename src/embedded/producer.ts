@@ -13,9 +13,12 @@ import type { Surroundings } from "./setting.ts";
 import type { Topic } from "./topic.ts";
 import type { TopicCatalog } from "./topic-catalog.ts";
 
-/** Empty batches kept to be used again, and how large one may have grown to be kept. */
-const spareBatchesMax = 8;
-const spareBytesMax = 2 * 1024 * 1024;
+/** I5: what is buffered unless `buffer.memory` says otherwise; a disk needs less time than a broker. */
+const bufferBytesMaxDefault = 4 * 1024 * 1024;
+
+/** Empty batches kept to be used again: together so large, each at most. */
+const spareBytesMax = 4 * 1024 * 1024;
+const spareEachBytesMax = 2 * 1024 * 1024;
 
 /** How many records may have the same reading of the clock. */
 const clockUsesMax = 64;
@@ -38,6 +41,7 @@ export class EmbeddedProducer implements Producer, QueueOwner {
   readonly #onClose: (producer: EmbeddedProducer) => void;
   readonly #queues = new Map<string, TopicQueues>();
   readonly #spare: PendingBatch[] = [];
+  #spareBytes = 0;
   #last: TopicQueues | undefined;
   #scheduled: PartitionQueue[] = [];
   #bufferedBytes = 0;
@@ -60,7 +64,7 @@ export class EmbeddedProducer implements Producer, QueueOwner {
       return Number.isFinite(value) && value >= 0 ? value : otherwise;
     };
     this.#requestBytesMax = number("max.request.size", 1024 * 1024);
-    this.#bufferBytesMax = number("buffer.memory", 32 * 1024 * 1024);
+    this.#bufferBytesMax = number("buffer.memory", bufferBytesMaxDefault);
     this.#lingerMs = number("linger.ms", 0);
     this.batchBytesMax = number("batch.size", 256 * 1024);
     this.#catalog = parts.catalog;
@@ -107,15 +111,20 @@ export class EmbeddedProducer implements Producer, QueueOwner {
   }
 
   takeBatch(): PendingBatch {
-    return this.#spare.pop() ?? new PendingBatch(new BatchBuilder());
+    const spare = this.#spare.pop();
+    if (spare === undefined) return new PendingBatch(new BatchBuilder());
+    this.#spareBytes -= spare.builder.capacityBytes;
+    return spare;
   }
 
   giveBack(batch: PendingBatch, bytes: number): void {
     this.#bufferedBytes -= bytes;
     this.#clockUses = clockUsesMax;
     batch.reset();
-    if (this.#spare.length < spareBatchesMax && batch.builder.capacityBytes <= spareBytesMax) {
+    const { capacityBytes } = batch.builder;
+    if (capacityBytes <= spareEachBytesMax && this.#spareBytes + capacityBytes <= spareBytesMax) {
       this.#spare.push(batch);
+      this.#spareBytes += capacityBytes;
     }
     if (this.#bufferedBytes < this.#bufferBytesMax) this.#room?.resolve();
   }

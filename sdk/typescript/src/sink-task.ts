@@ -27,7 +27,7 @@ type MessageKind = NonNullable<MessageInitShape<typeof SinkTaskMessageSchema>["k
 
 // What the host may have on its way to this task beyond the put that runs.
 const creditRecords = 40_000;
-const creditBytesMin = 8 * 1024 * 1024;
+const creditBytesMin = 4 * 1024 * 1024;
 
 /** One sink task: its stream to the host, and the user's functions behind one queue. */
 export class SinkTask implements RunningTask {
@@ -108,7 +108,7 @@ export class SinkTask implements RunningTask {
     this.#context = context;
     if (this.#stopping) return;
     this.#send({ case: "started", value: {} });
-    const bytes = Math.max(creditBytesMin, 2 * this.#host.messageBytesMax);
+    const bytes = Math.max(creditBytesMin, this.#host.messageBytesMax);
     this.#giveCredit(creditRecords, bytes);
   }
 
