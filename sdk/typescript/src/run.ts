@@ -16,7 +16,7 @@ const exitMsMax = 4_000;
 
 /**
  * Runs a plugin: call it once, with every class the program has. With the argument `manifest` it
- * prints plugin.json instead of waiting for a host.
+ * prints plugin.json instead of waiting for a host; options of Node before the script go into its command.
  */
 export function run(classes: PluginClass | readonly PluginClass[], options: RunOptions = {}): void {
   const program = findProgram(process.argv[1] ?? "plugin");
@@ -27,7 +27,8 @@ export function run(classes: PluginClass | readonly PluginClass[], options: RunO
   };
   const { positionals } = parseArgs({ allowPositionals: true, strict: false });
   if (positionals[0] === "manifest") {
-    process.stdout.write(manifestText(plugin, program.command));
+    const [node = "node", ...script] = program.command;
+    process.stdout.write(manifestText(plugin, [node, ...process.execArgv, ...script]));
     return;
   }
   serve(plugin).then(exit, (error: unknown) => exit(error));
