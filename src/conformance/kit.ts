@@ -36,6 +36,8 @@ interface Introduction {
   readonly targets: readonly Target[];
   /** Classes whose kind nobody tells. */
   readonly unknown: readonly string[];
+  /** Its last words, where it said no hello: that is for a clause to tell. */
+  readonly silent: string | undefined;
 }
 
 /**
@@ -54,14 +56,14 @@ export async function checkPlugin(
     });
   }
   const found = await introduce(subject, options);
-  const cases = casesOf(chosen, found?.targets ?? []);
+  const cases = casesOf(chosen, found.targets);
   const outcomes = new Map<Case, Outcome & { tookMs: number }>();
   const queue = [...cases];
   const judge = async (one: Case) => {
     const startMs = performance.now();
     const outcome =
-      found === undefined && one.clause.id !== "hello.in-time"
-        ? blocked("hello.in-time", "it says no hello")
+      found.silent !== undefined && one.clause.id !== "hello.in-time"
+        ? blocked("hello.in-time", `it said no hello; ${found.silent}`)
         : await judgeCase(one, subject, options);
     outcomes.set(one, { ...outcome, tookMs: Math.round(performance.now() - startMs) });
     options.onResult?.(resultOf(one, outcomes.get(one)!), outcomes.size, cases.length);
@@ -71,11 +73,11 @@ export async function checkPlugin(
   };
   await Promise.all(Array.from({ length: options.casesAtOnceMax }, work));
   const results = cases.map((one) => resultOf(one, unblocked(one, outcomes)));
-  for (const className of found?.unknown ?? []) results.push(unknownKind(className));
+  for (const className of found.unknown) results.push(unknownKind(className));
   return {
     plugin: {
-      name: found?.name ?? subject.manifest?.name ?? "",
-      version: found?.version ?? subject.manifest?.version ?? "",
+      name: found.name,
+      version: found.version,
     },
     command: subject.command,
     results,
@@ -87,11 +89,7 @@ function isChosen(id: string, only: readonly string[]): boolean {
   return only.length === 0 || only.some((one) => id === one || id.startsWith(`${one}.`));
 }
 
-/** Undefined when it says no hello; that is for a clause to tell. */
-async function introduce(
-  subject: Subject,
-  options: CheckOptions,
-): Promise<Introduction | undefined> {
+async function introduce(subject: Subject, options: CheckOptions): Promise<Introduction> {
   const trial = new Trial(subject, undefined, options.answerMsMax);
   try {
     const running = await trial.launch();
@@ -103,7 +101,10 @@ async function introduce(
         { hint: "build the plugin, or correct the command" },
       );
     }
-    if (hello === undefined) return undefined;
+    if (hello === undefined) {
+      const { name = "", version = "" } = subject.manifest ?? {};
+      return { name, version, targets: [], unknown: [], silent: running.program.lastWords };
+    }
     const kind = { case: "describe", value: {} } as const;
     const reply = await running.request(kind, options.answerMsMax);
     const described = reply?.kind.case === "describe" ? reply.kind.value.classes : [];
@@ -117,6 +118,7 @@ async function introduce(
       version: hello.plugin?.version ?? "",
       targets: targets.filter((one): one is Target => typeof one !== "string"),
       unknown: targets.filter((one) => typeof one === "string"),
+      silent: undefined,
     };
   } finally {
     await trial.close();

@@ -31,6 +31,7 @@ export class SourceEnd extends TaskEnd<
   readonly #definitions = new Definitions();
   #mode: OffsetMode = OffsetMode.PER_RECORD;
   #replenishing = false;
+  #given = false;
   #ackedThrough = 0;
 
   constructor(call: Call, changes: Changes) {
@@ -46,6 +47,7 @@ export class SourceEnd extends TaskEnd<
   }
 
   give(records: number, bytes: number): void {
+    this.#given = true;
     this.creditRecords += records;
     this.creditBytes += bytes;
     this.send({ case: "credit", value: { records: BigInt(records), bytes: BigInt(bytes) } });
@@ -126,7 +128,8 @@ export class SourceEnd extends TaskEnd<
   }
 
   #charge({ seq, costRecords, costBytes }: Pick<SourceBatch, "seq" | "costRecords" | "costBytes">) {
-    if (this.creditRecords <= 0 || this.creditBytes <= 0) {
+    // A batch before any credit is one rule, one beyond the credit another.
+    if (this.#given && (this.creditRecords <= 0 || this.creditBytes <= 0)) {
       const left = `${this.creditRecords} records and ${this.creditBytes} bytes`;
       this.overdrafts.push(`batch ${seq} came with a credit of ${left}`);
     }

@@ -150,6 +150,7 @@ export const sessionClauses: readonly Clause[] = [
     of: "program",
     async run(trial) {
       const running = await trial.ready();
+      await running.answers(trial.answerMs);
       running.program.endStdin();
       const exit = await running.exited(trial.exitMs);
       must(exit !== undefined, "it still ran 5 s after the end of stdin");
@@ -164,6 +165,7 @@ export const sessionClauses: readonly Clause[] = [
     of: "program",
     async run(trial) {
       const running = await trial.ready();
+      await running.answers(trial.answerMs);
       running.session.end();
       const exit = await running.exited(trial.exitMs);
       must(exit !== undefined, "it still ran 5 s after the end of the session");
@@ -179,6 +181,7 @@ export const sessionClauses: readonly Clause[] = [
     of: "program",
     async run(trial) {
       const running = await trial.ready();
+      await running.answers(trial.answerMs);
       running.host.cutConnections();
       const exit = await running.exited(trial.exitMs);
       must(exit !== undefined, "it still ran 5 s after its connection was cut");

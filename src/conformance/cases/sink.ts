@@ -308,9 +308,13 @@ export const sinkClauses: readonly Clause[] = [
         task.put([{ value, form: { encoding: "text" } }]);
         sent += 1;
       }
-      await task.resultsWithin(sent + 1, trial.answerMs);
-      const mib = Math.round(((groupRssBytes(running.program.pid) ?? 0) - before) / 2 ** 20);
-      must(mib <= 256, `its memory grew by ${mib} MiB over puts of ${sent / 4} MiB`);
+      const deadline = performance.now() + trial.answerMs;
+      while (performance.now() < deadline) {
+        const mib = Math.round(((groupRssBytes(running.program.pid) ?? 0) - before) / 2 ** 20);
+        must(mib <= 256, `its memory grew by ${mib} MiB over puts of ${sent / 4} MiB`);
+        if (task.count("putResult") > sent) return;
+        await pause(50);
+      }
     },
   },
 ];

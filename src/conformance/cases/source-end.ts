@@ -105,6 +105,7 @@ export const sourceEndClauses: readonly Clause[] = [
     run: (trial) =>
       mustResume(trial, async (running, task) => {
         task.send({ case: "drain", value: {} });
+        await task.first("drained", trial.quietMs);
         await kill(running);
       }),
   },
@@ -116,9 +117,10 @@ export const sourceEndClauses: readonly Clause[] = [
     hint: "a start has to cope with what a killed one left",
     of: "source",
     async run(trial) {
-      const { running, configs } = await trial.prepared();
+      // Its first call gets no answer: that is the middle of a start.
+      const { running, configs } = await trial.prepared({ script: { onCall: () => {} } });
       trial.sendStartTask(running, configs);
-      await pause(30);
+      await running.until(() => running.session.calls[0], trial.quietMs);
       await kill(running);
       const { task } = await trial.source();
       task.keepFed();

@@ -29,9 +29,10 @@ export async function mustStop(trial: Trial, task: Task, when = "Stop"): Promise
 }
 
 /** Something for the task to do, so that what follows finds it busy. */
-function keepBusy(task: Task): void {
+async function keepBusy(task: Task): Promise<void> {
   if (task instanceof SourceEnd) {
     task.keepFed();
+    await task.until(() => task.batches[0], 1_000);
     return;
   }
   for (let put = 0; put < 20 && task.hasCredit; put += 1) task.put([{ value: `busy ${put}` }]);
@@ -40,11 +41,10 @@ function keepBusy(task: Task): void {
 async function openIfSink(trial: Trial, task: Task): Promise<void> {
   if (task instanceof SourceEnd) return;
   task.open([{ topic: "conformance", partition: 0 }]);
-  const ready = await task.until(
-    () => (has(task, "opened") && task.hasCredit) || undefined,
-    trial.answerMs,
-  );
-  if (ready === undefined) throw new Blocked("sink.open-close", whatCame(task));
+  await task.until(() => has(task, "opened"), trial.answerMs);
+  if (!has(task, "opened")) throw new Blocked("sink.open-close", whatCame(task));
+  await task.until(() => task.hasCredit || undefined, trial.answerMs);
+  if (!task.hasCredit) throw new Blocked("sink.credit", "the sink gave no credit for puts");
 }
 
 async function preparedTask(trial: Trial, admission: Admission) {
@@ -108,7 +108,7 @@ export const taskClauses: readonly Clause[] = [
     hint: "copy the ticket as it is",
     of: "class",
     async run(trial) {
-      const { running, ticket } = await preparedTask(trial, "held");
+      const { running, ticket } = await preparedTask(trial, "at-once");
       const stream = await trial.streamOf(running, ticket);
       const presented = await stream.until(() => stream.presented, trial.answerMs);
       if (presented === undefined) throw new Blocked("task.hello-at-once", whatCame(stream));
@@ -228,7 +228,7 @@ export const taskClauses: readonly Clause[] = [
     async run(trial) {
       const { task } = await trial.startedTask();
       await openIfSink(trial, task);
-      keepBusy(task);
+      await keepBusy(task);
       await mustStop(trial, task, "a Stop in the middle of work");
     },
   },
@@ -280,7 +280,7 @@ export const taskClauses: readonly Clause[] = [
     async run(trial) {
       const { running, task } = await trial.startedTask();
       await openIfSink(trial, task);
-      keepBusy(task);
+      await keepBusy(task);
       running.host.cutConnections();
       const exit = await running.exited(trial.exitMs);
       must(exit !== undefined, "it still ran 5 s after its connection was cut");
@@ -297,7 +297,7 @@ export const taskClauses: readonly Clause[] = [
     async run(trial) {
       const { running, task } = await trial.startedTask();
       await openIfSink(trial, task);
-      keepBusy(task);
+      await keepBusy(task);
       running.program.endStdin();
       const exit = await running.exited(trial.exitMs);
       must(exit !== undefined, "it still ran 5 s after the end of stdin");
