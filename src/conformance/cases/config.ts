@@ -115,7 +115,6 @@ export const configClauses: readonly Clause[] = [
       must(described.length === named.length, "it describes classes that hello does not name");
       for (const one of described) {
         must(one.kind !== PluginKind.UNSPECIFIED, `${one.class} has no kind`);
-        must(one.version !== "", `${one.class} has no version`);
       }
     },
   },
