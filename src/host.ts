@@ -33,7 +33,7 @@ import { createRestServer } from "./rest/server.ts";
 import { putConnector, type RunningHost, runningTasks } from "./running-host.ts";
 import { connectorName } from "./state/id.ts";
 import type { StatusStore } from "./store/store.ts";
-import { configTopic, openStores, type Stores } from "./stores.ts";
+import { configTopic, openStores, type Stores, topicsOfNoPlugin } from "./stores.ts";
 import { createTask } from "./task/create-task.ts";
 import { taskPartsFor } from "./task-parts.ts";
 import { createLocalWorker } from "./worker/local-worker.ts";
@@ -243,6 +243,7 @@ class Host {
         kafka: withProducerConfig(kafka, config.producer),
         config,
         offsets: stores.offsets,
+        topicsRefused: topicsOfNoPlugin,
         processes,
         logger: this.#loggerOf("task"),
       }),

@@ -29,6 +29,16 @@ export interface StoresOptions {
 }
 
 export const configTopic = "connect-configs";
+const offsetTopic = "connect-offsets";
+const statusTopic = "connect-status";
+/** Who writes there changes other connectors, or the groups of other programs. */
+export const topicsOfNoPlugin: ReadonlySet<string> = new Set([
+  configTopic,
+  offsetTopic,
+  statusTopic,
+  "__consumer_offsets",
+  "__transaction_state",
+]);
 /** Source offsets are spread as widely as in Connect. */
 const offsetPartitionCount = 25;
 const statusPartitionCount = 5;
@@ -50,14 +60,14 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
       });
   const offsets = await openOffsetStore({
     openLog: opener("offset", "source connector offsets"),
-    topic: "connect-offsets",
+    topic: offsetTopic,
     partitionCount: offsetPartitionCount,
     logger,
   });
   scope.defer(() => offsets.close());
   const statuses = await openStatusStore({
     openLog: opener("status", "connector and task statuses"),
-    topic: "connect-status",
+    topic: statusTopic,
     partitionCount: statusPartitionCount,
     logger,
     clock: systemClock,

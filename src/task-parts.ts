@@ -13,6 +13,7 @@ export interface SharedParts {
   readonly kafka: Kafka;
   readonly config: WorkerConfig;
   readonly offsets: SourceOffsetStore;
+  readonly topicsRefused: ReadonlySet<string>;
   readonly processes: Pick<PluginProcesses, "acquire">;
   readonly logger: Logger;
 }
@@ -21,7 +22,7 @@ export interface SharedParts {
 export function taskPartsFor(
   shared: SharedParts,
 ): (spec: TaskSpec, plugin: PluginClass, attempt: number) => TaskParts {
-  const { kafka, config, offsets, processes } = shared;
+  const { kafka, config, offsets, processes, topicsRefused } = shared;
   return (spec, { plugin }, attempt) => {
     const { connector, task } = spec.id;
     const converter = (choice: ConverterChoice, use: ConverterUse) =>
@@ -29,6 +30,7 @@ export function taskPartsFor(
     return {
       kafka,
       offsets,
+      topicsRefused,
       keyConverter: converter(config.keyConverter, "key"),
       valueConverter: converter(config.valueConverter, "value"),
       headerConverter: converter(config.headerConverter, "header"),

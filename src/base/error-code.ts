@@ -74,6 +74,7 @@ export const errorCodes = {
   "task.put_failed": "a sink's plugin could not take records",
   "task.stop_timeout": "the plugin did not stop or drain a task by its deadline",
   "task.tolerance_exceeded": "a record failed and the connector tolerates none",
+  "task.topic_refused": "a source wrote to a topic of the host or of Kafka itself",
   "worker.class_unknown": "a connector or task was to be started whose class no plugin has",
   "worker.ended_early": "a connector or task ended without having been asked to",
   "worker.generation_old": "a task was to be started that is older than one that ran here",

@@ -19,6 +19,7 @@ import { type ByteStream, serviceDefinition } from "./grpc-service.ts";
 import { limits } from "./limits.ts";
 import { OneTimeSecrets } from "./one-time-secrets.ts";
 import { protocolError } from "./protocol-error.ts";
+import { noteRefusals } from "./refused-message.ts";
 import { makeSocketFolder, type SocketFolder } from "./socket-folder.ts";
 
 export interface GatewayOptions {
@@ -159,6 +160,7 @@ export class Gateway {
   #meet(call: ByteStream, expectFirst: () => (message: Buffer) => void): void {
     // A destroyed call may still report an error; nobody is left to tell.
     call.on("error", () => {});
+    noteRefusals(call);
     if (this.#strangers >= strangersMax) {
       refuseCall(call, status.RESOURCE_EXHAUSTED, "too many streams have not said who they are");
       return;

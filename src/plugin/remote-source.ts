@@ -39,7 +39,7 @@ export class RemoteSource implements SourceStream {
   readonly #messageBytesMax: number;
   readonly #offsetMode: "per-record" | "last";
   #lastSeq = 0;
-  #drained = false;
+  #drained: "no" | "asked" | "yes" = "no";
 
   constructor(call: ByteStream, hello: SourceTaskHello, options: RemoteSourceOptions) {
     this.canonicalJson = options.canonicalJson;
@@ -92,6 +92,7 @@ export class RemoteSource implements SourceStream {
   }
 
   drain(): void {
+    if (this.#drained === "no") this.#drained = "asked";
     this.#stream.outbox.send(encode({ case: "drain", value: {} }));
   }
 
@@ -145,7 +146,8 @@ export class RemoteSource implements SourceStream {
         this.#stream.takeStarted();
         return;
       case "drained":
-        this.#drained = true;
+        if (this.#drained !== "asked") throw protocolError("Drained came without Drain");
+        this.#drained = "yes";
         if (this.#stream.listening) this.#stream.push({ at: "drained" });
         return;
       case "failure": {
@@ -168,7 +170,7 @@ export class RemoteSource implements SourceStream {
   }
 
   #takeRecords({ batchSeq, columns, pollEnd, transaction }: WireRecords): void {
-    if (this.#drained) throw protocolError("Records came after Drained");
+    if (this.#drained === "yes") throw protocolError("Records came after Drained");
     if (batchSeq !== this.#lastSeq + 1) {
       throw protocolError(`batch ${batchSeq} came after batch ${this.#lastSeq}`);
     }

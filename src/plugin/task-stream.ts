@@ -10,6 +10,7 @@ import type { ByteStream } from "./grpc-service.ts";
 import { Outbox } from "./outbox.ts";
 import type { Failure } from "./plugin.ts";
 import { protocolError } from "./protocol-error.ts";
+import { refusalOf } from "./refused-message.ts";
 
 export interface TaskStreamOptions {
   /** `file-0`, for messages. */
@@ -62,7 +63,7 @@ export class TaskStream<E extends object> {
     this.outbox = new Outbox(call, parts.messageBytesMax, parts.onDrain);
     call.on("data", (message: Buffer) => this.#receive(message));
     call.once("end", () => this.#lost("the plugin closed its stream without Stopped"));
-    call.once("cancelled", () => this.#lost("its stream broke off"));
+    call.once("cancelled", () => this.#lost(refusalOf(call) ?? "its stream broke off"));
     // A good ticket is answered at once: only then the plugin runs user code.
     call.sendMetadata(new Metadata());
   }

@@ -14,6 +14,7 @@ export interface SourceConverters {
   readonly header: HeaderConverter;
   /** The plugin promised canonical JSON texts, so they may be passed on unparsed. */
   readonly canonicalJson: boolean;
+  readonly topicsRefused: ReadonlySet<string>;
 }
 
 type Plans = (SourcePlan | undefined)[];
@@ -21,6 +22,8 @@ type Plans = (SourcePlan | undefined)[];
 /** What was worked out for the ids of one Definitions object. */
 interface Known {
   readonly definitions: Definitions;
+  /** Names that were found to be allowed. */
+  readonly topics: (string | undefined)[];
   readonly keys: Plans;
   readonly values: Plans;
   readonly headers: Plans;
@@ -50,7 +53,7 @@ export class SourceRecords {
     let header = 0;
     for (let index = 0; index < columns.count; index += 1) {
       const topic = topics.length === 1 ? topics[0] : topics[index];
-      record.topic = topicName(known, topic as number);
+      record.topic = known.topics[topic as number] ?? this.#topic(known, topic as number);
       record.partition = one(partitions, index, 0) - 1;
       record.timestampMs = timestampAt(timestamps, index);
       const keySize = keySizes.length === 0 ? 0 : (keySizes[index] as number);
@@ -75,9 +78,23 @@ export class SourceRecords {
 
   #knownFor(definitions: Definitions): Known {
     if (this.#known?.definitions !== definitions) {
-      this.#known = { definitions, keys: [], values: [], headers: [], names: [] };
+      this.#known = { definitions, topics: [], keys: [], values: [], headers: [], names: [] };
     }
     return this.#known as Known;
+  }
+
+  /** Once for each id. @throws TaskError for a topic that is not a plugin's to write */
+  #topic(known: Known, id: number): string {
+    const topic = known.definitions.topics[id];
+    if (topic === undefined) throw undefinedId("topic", id);
+    if (this.#converters.topicsRefused.has(topic)) {
+      throw new TaskError(
+        "task.topic_refused",
+        `cannot write a record to topic ${topic}: no connector may write to it`,
+      );
+    }
+    known.topics[id] = topic;
+    return topic;
   }
 
   #plan(
@@ -116,12 +133,6 @@ export class SourceRecords {
     }
     return at;
   }
-}
-
-function topicName(known: Known, id: number): string {
-  const topic = known.definitions.topics[id];
-  if (topic === undefined) throw undefinedId("topic", id);
-  return topic;
 }
 
 function headerName(known: Known, id: number): Uint8Array {

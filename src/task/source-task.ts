@@ -80,6 +80,7 @@ export class SourceTask extends ProcessTask<SourceStream> {
       value: this.parts.valueConverter,
       header: this.parts.headerConverter,
       canonicalJson: stream.canonicalJson,
+      topicsRefused: this.parts.topicsRefused,
     });
     while (this.#failure === undefined) {
       const event = await this.#next(stream);

@@ -41,6 +41,8 @@ export interface TaskLimits {
 export interface TaskParts {
   readonly kafka: Kafka;
   readonly offsets: SourceOffsetStore;
+  /** Topics that sources may not write to. */
+  readonly topicsRefused: ReadonlySet<string>;
   readonly keyConverter: Converter;
   readonly valueConverter: Converter;
   readonly headerConverter: HeaderConverter;

@@ -70,6 +70,7 @@ export function taskParts(lease: ProcessLease, kafka: Partial<Kafka>): TaskParts
   return {
     kafka: kafka as Kafka,
     offsets: { read: async () => [], write: async () => {} },
+    topicsRefused: new Set(["of-the-host"]),
     keyConverter: passThrough,
     valueConverter: passThrough,
     headerConverter: passThrough,
