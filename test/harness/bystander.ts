@@ -165,7 +165,7 @@ export class FaultHost {
         trace = place?.state === "FAILED" ? place.trace : undefined;
         return trace !== undefined && trace !== this.#told.get(`${name} ${who}`);
       },
-      { withinMs: 15_000, everyMs: 50, what: `${name} to fail` },
+      { withinMs: 5_000, everyMs: 50, what: `${name} to fail` },
     ).catch((error: Error) => {
       const seen = JSON.stringify(status);
       assert.fail(`${error.message}, its status is ${seen}\n${this.describe()}`);
