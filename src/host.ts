@@ -208,6 +208,7 @@ class Host {
       levels: this.#log.levels,
       processPer: this.#config.processPer,
       connectMsMax: this.#config.pluginConnectTimeoutMs,
+      requestMsMax: this.#config.pluginRequestTimeoutMs,
       shutdownMsMax: this.#config.taskShutdownGracefulTimeoutMs,
       heartbeatIntervalMs: this.#config.pluginHeartbeatIntervalMs,
       heartbeatTimeoutMs: this.#config.pluginHeartbeatTimeoutMs,

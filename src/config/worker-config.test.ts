@@ -33,6 +33,7 @@ test("the least worker file gets Connect's defaults and ours", () => {
     restartResetMs: 600_000,
     pluginConnectTimeoutMs: 30_000,
     pluginCacheDir: "",
+    pluginRequestTimeoutMs: 60_000,
     pluginStartTimeoutMs: 60_000,
     pluginHeartbeatIntervalMs: 5_000,
     pluginHeartbeatTimeoutMs: 120_000,

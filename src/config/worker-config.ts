@@ -50,6 +50,7 @@ export interface WorkerConfig {
   readonly pluginConnectTimeoutMs: number;
   /** "" = the root decides. */
   readonly pluginCacheDir: string;
+  readonly pluginRequestTimeoutMs: number;
   readonly pluginStartTimeoutMs: number;
   readonly pluginHeartbeatIntervalMs: number;
   /** 0 = never. */
@@ -136,6 +137,7 @@ function typed(
     restartResetMs: number("restart.reset.ms"),
     pluginConnectTimeoutMs: number("plugin.connect.timeout.ms"),
     pluginCacheDir: text("plugin.cache.dir").trim(),
+    pluginRequestTimeoutMs: number("plugin.request.timeout.ms"),
     pluginStartTimeoutMs: number("plugin.start.timeout.ms"),
     pluginHeartbeatIntervalMs: number("plugin.heartbeat.interval.ms"),
     pluginHeartbeatTimeoutMs: number("plugin.heartbeat.timeout.ms"),

@@ -89,6 +89,13 @@ const bulkheadRows: readonly Row[] = [
     "",
     "Where it is kept what plugins that are one executable offer; empty = below the user's cache.",
   ],
+  [
+    "plugin.request.timeout.ms",
+    "LONG",
+    "60000",
+    "How long a plugin may take to start a connector, to make task configs or to validate.",
+    atLeast(1),
+  ],
   ["plugin.start.timeout.ms", "LONG", "60000", "How long a task may take to start.", atLeast(1)],
   [
     "plugin.heartbeat.interval.ms",

@@ -11,6 +11,7 @@ import * as pbError from "./gen/bulkhead/plugin/v1/error_pb.ts";
 import * as pbRecord from "./gen/bulkhead/plugin/v1/record_pb.ts";
 import type * as pbSink from "./gen/bulkhead/plugin/v1/sink_pb.ts";
 import type * as pbSource from "./gen/bulkhead/plugin/v1/source_pb.ts";
+import { printable } from "./line-reader.ts";
 import type {
   Failure,
   FailureClass,
@@ -75,15 +76,30 @@ function word<T>(table: readonly [number, T][], value: number, fallback: T): T {
   return table.find(([number]) => number === value)?.[1] ?? fallback;
 }
 
+/** I5: a failure goes into statuses, answers and logs. */
+const textCharsMax = 8 * 1_024;
+const stackCharsMax = 64 * 1_024;
+const causesMax = 20;
+
+/** A plugin's text as a status can show it: of bounded length, control characters spelled out. */
+function shown(text: string, charsMax: number): string {
+  const over = text.length - charsMax;
+  const kept = (over > 0 ? text.slice(0, charsMax) : text).split("\n").map(printable).join("\n");
+  return over > 0 ? `${kept} … (${over} more characters)` : kept;
+}
+
 export function failureFromProto(failure: pbError.Failure): Failure {
   return {
     code: word(failureCodes, failure.code, "internal"),
     class: word(failureClasses, failure.class, "fatal"),
-    text: failure.text,
-    hint: failure.hint,
-    exceptionClass: failure.exceptionClass,
-    stack: failure.stack,
-    causes: failure.causes.map(({ exceptionClass, text }) => ({ exceptionClass, text })),
+    text: shown(failure.text, textCharsMax),
+    hint: shown(failure.hint, textCharsMax),
+    exceptionClass: shown(failure.exceptionClass, textCharsMax),
+    stack: shown(failure.stack, stackCharsMax),
+    causes: failure.causes.slice(0, causesMax).map(({ exceptionClass, text }) => ({
+      exceptionClass: shown(exceptionClass, textCharsMax),
+      text: shown(text, textCharsMax),
+    })),
   };
 }
 

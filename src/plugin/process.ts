@@ -238,15 +238,16 @@ export class PluginChild {
       whyGone: async () => (await this.whyGone()) ?? `plugin process ${this.pid} lost its session`,
     });
     this.#state = { at: "ready", session };
-    void session.ended.then(() => this.#sessionEnded());
+    void session.ended.then(() => this.#sessionEnded(session.breach));
     this.logger.debug({ sdk: hello.sdk?.name }, "plugin process said hello");
     return undefined;
   }
 
   /** The session is the process. A process that is just exiting may take its time to say so. */
-  async #sessionEnded(): Promise<void> {
+  async #sessionEnded(breach: string | undefined): Promise<void> {
     if (this.#state.at !== "ready") return;
-    if ((await this.whyGone()) === undefined) await this.kill("it ended its session");
+    if (breach !== undefined) await this.kill(breach);
+    else if ((await this.whyGone()) === undefined) await this.kill("it ended its session");
   }
 
   async #endInSteps(reason: string): Promise<void> {

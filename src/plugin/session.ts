@@ -27,6 +27,7 @@ import { Outbox } from "./outbox.ts";
 import { levelToProto } from "./output.ts";
 import { answerCall, type CallParts, takeEvent } from "./plugin-call.ts";
 import { protocolError } from "./protocol-error.ts";
+import { refusalOf } from "./refused-message.ts";
 import { ReplyParts } from "./reply-parts.ts";
 
 /** The contract's major version that this host speaks. */
@@ -82,6 +83,7 @@ export class Session {
   readonly #capabilities: ReadonlySet<string>;
   readonly #toldLevels = new Map<string, PinoLevel>();
   #over = false;
+  #breach: string | undefined;
   #nextId = 1n;
   #openCalls = 0;
   #lastHeartbeat: Heartbeat | undefined;
@@ -95,7 +97,10 @@ export class Session {
     this.#outbox = new Outbox(call, options.messageBytesMax);
     call.on("data", (message: Buffer) => this.#receive(message));
     call.once("end", () => this.#end());
-    call.once("cancelled", () => this.#end());
+    call.once("cancelled", () => {
+      if (!this.#over) this.#breach ??= refusalOf(call);
+      this.#end();
+    });
     this.#send({ case: "welcome", value: this.#welcome() });
   }
 
@@ -105,6 +110,11 @@ export class Session {
 
   get isOver(): boolean {
     return this.#over;
+  }
+
+  /** Which rule the plugin broke, where that ended the session. */
+  get breach(): string | undefined {
+    return this.#breach;
   }
 
   has(capability: string): boolean {
@@ -245,7 +255,7 @@ export class Session {
       this.#take(message);
     } catch (error) {
       // A session that breaks the contract cannot be trusted with anything that follows.
-      this.#options.logger.error({ err: error }, "the plugin broke the contract on its session");
+      this.#breach = `the plugin broke the contract: ${errorLine(error)}`;
       this.#outbox.fail(status.INVALID_ARGUMENT, errorLine(error));
       this.#end();
     }
