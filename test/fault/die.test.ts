@@ -96,28 +96,34 @@ for (const kind of ["source", "sink"] as const) {
 
     const [first = "nowhere"] = end[kind];
     test("has lost nothing when it runs again", () =>
-      fault.during(async () => {
-        await dieAt(first);
-        await fault.restart(kind);
-        await fault.running(kind);
-        await arrivedWhole(kind);
-      }, "a plugin"));
+      fault.during(
+        async () => {
+          await dieAt(first);
+          await fault.restart(kind);
+          await fault.running(kind);
+          await arrivedWhole(kind);
+        },
+        { lives: "a plugin" },
+      ));
 
     for (const [index, at] of end[kind].entries()) {
       test(`${at}, asked to stop, starts again all the same`, () =>
-        fault.during(async () => {
-          await dieAt(end[kind][index + 1] ?? "nowhere");
-          const pid = await fault.host.pidOf(kind);
-          await fault.stopAndResume(kind);
-          assert.ok(!fault.processes().includes(pid), "it is another process now");
-          // An end that was asked for is told at debug only.
-          if (at !== "on-shutdown") {
-            const died = `plugin process ${pid} (${kind}) was killed by SIGKILL`;
-            assert.ok(fault.host.log.join("\n").includes(died), died);
-          }
-          await arrivedWhole(kind);
-          if (index + 1 === end[kind].length) await fault.delete(kind);
-        }, "a plugin"));
+        fault.during(
+          async () => {
+            await dieAt(end[kind][index + 1] ?? "nowhere");
+            const pid = await fault.host.pidOf(kind);
+            await fault.stopAndResume(kind);
+            assert.ok(!fault.processes().includes(pid), "it is another process now");
+            // An end that was asked for is told at debug only.
+            if (at !== "on-shutdown") {
+              const died = `plugin process ${pid} (${kind}) was killed by SIGKILL`;
+              assert.ok(fault.host.log.join("\n").includes(died), died);
+            }
+            await arrivedWhole(kind);
+            if (index + 1 === end[kind].length) await fault.delete(kind);
+          },
+          { lives: "a plugin" },
+        ));
     }
   });
 }

@@ -13,13 +13,20 @@ import { type HostilePlugin, writeHostilePlugin } from "./hostile-plugin.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** What a host may grow by in one case. */
-const rssGrowthBytesMax = 64 * 1_024 * 1_024;
+const growthBytesMax = 64 * 1_024 * 1_024;
 /** The bystanders' topic; hostile sinks may read it too. */
 export const bystanderTopic = "bystander";
 
 export interface FaultHostOptions {
   readonly plugins: readonly HostilePlugin[];
   readonly worker?: Readonly<Record<string, string>>;
+}
+
+interface Judgement {
+  /** What the case leaves on purpose. */
+  readonly lives?: "nothing" | "a plugin";
+  /** Bytes. */
+  readonly growthMax?: number;
 }
 
 /** Everything the host must not have more of after a case than before. */
@@ -103,8 +110,11 @@ export class FaultHost {
     });
   }
 
-  /** Runs a case and judges what it did to the others. `lives`: what it leaves on purpose. */
-  async during<T>(work: () => Promise<T>, lives: "nothing" | "a plugin" = "nothing"): Promise<T> {
+  /** Runs a case and judges what it did to the others.*/
+  async during<T>(
+    work: () => Promise<T>,
+    { lives = "nothing", growthMax = growthBytesMax }: Judgement = {},
+  ): Promise<T> {
     const before = this.#footprint();
     const rssBefore = this.#rssBytes();
     const arrived = await this.#arrived();
@@ -121,7 +131,7 @@ export class FaultHost {
       { withinMs: 5_000, everyMs: 100, what: "nothing to be left behind" },
     ).catch(() => assert.fail(`${left}\n${this.describe()}`));
     const grownBytes = this.#rssBytes() - rssBefore;
-    assert.ok(grownBytes < rssGrowthBytesMax, `the host grew by ${grownBytes} bytes`);
+    assert.ok(grownBytes < growthMax, `the host grew by ${grownBytes} bytes`);
     return result;
   }
 
