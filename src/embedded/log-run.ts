@@ -3,7 +3,7 @@ import { TaskError } from "../base/error.ts";
 import { BatchHeader, batchSize, checksumFits } from "../batch/batch-header.ts";
 import { RecordCursor } from "../batch/decode.ts";
 import { rawBytes, readFully, wholeBatchesEnd } from "./file-bytes.ts";
-import { type Segment, withFile } from "./segment.ts";
+import { type Segment, withSegment } from "./segment.ts";
 
 /** Where a reader is. It is changed by reading; to seek, make a new one. */
 export interface ReadPosition {
@@ -65,7 +65,7 @@ export async function nextRun(
 /** Whole batches from a place on. */
 async function readBatches(segment: Segment, place: number, bytesMax: number): Promise<Uint8Array> {
   const available = segment.sizeBytes - place;
-  return withFile(segment.path, "r", async (file) => {
+  return withSegment(segment, async (file) => {
     let bytes = rawBytes(Math.min(bytesMax, available));
     let length = await readFully(file, bytes, place);
     let end = wholeBatchesEnd(bytes, length);

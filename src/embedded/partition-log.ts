@@ -47,8 +47,6 @@ export class PartitionLog implements Syncable {
   readonly #watchers = new Set<() => void>();
   readonly #queue: Entry[] = [];
   #drained: Promise<void> | undefined;
-  /** The last segment, opened by the first write. */
-  #file: FileHandle | undefined;
   /** Where the next batch goes: ahead of what is readable while a group is being written. */
   #place = 0;
   #nextOffset = 0;
@@ -83,6 +81,11 @@ export class PartitionLog implements Syncable {
   /** All but the one being written to, oldest first. */
   get closedSegments(): readonly Segment[] {
     return this.#segments.slice(0, -1);
+  }
+
+  /** Of the last segment, opened by the first write. */
+  get #file(): FileHandle | undefined {
+    return this.#segments.at(-1)?.file;
   }
 
   get sizeBytes(): number {
@@ -227,9 +230,9 @@ export class PartitionLog implements Syncable {
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
-    this.#file ??= await this.#openLast();
+    const file = this.#file ?? (await this.#openLast());
     try {
-      await writeFully(this.#file, bytes, this.#place);
+      await writeFully(file, bytes, this.#place);
     } catch (error) {
       await this.#cutTail(this.#place);
       throw error;
@@ -274,7 +277,7 @@ export class PartitionLog implements Syncable {
     await this.sync();
     await this.#closeFile();
     const segment = this.#newSegment();
-    this.#file = await this.#create(segment);
+    segment.file = await this.#create(segment);
     this.#segments.push(segment);
     this.#place = 0;
   }
@@ -282,11 +285,14 @@ export class PartitionLog implements Syncable {
   async #openLast(): Promise<FileHandle> {
     await this.#options.ready();
     const last = this.#segments.at(-1);
-    if (last !== undefined) return openForWriting(last.path);
+    if (last !== undefined) {
+      last.file = await openForWriting(last.path);
+      return last.file;
+    }
     const segment = this.#newSegment();
-    const file = await this.#create(segment);
+    segment.file = await this.#create(segment);
     this.#segments.push(segment);
-    return file;
+    return segment.file;
   }
 
   #newSegment(): Segment {
@@ -312,9 +318,12 @@ export class PartitionLog implements Syncable {
   }
 
   async #closeFile(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
+    const last = this.#segments.at(-1);
+    if (last?.file === undefined) return;
+    const { file } = last;
+    last.file = undefined;
+    // Waits for what others still read through it.
+    await file.close();
   }
 
   /** Runs `work` while nobody reads. */

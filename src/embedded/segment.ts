@@ -18,6 +18,8 @@ export class Segment {
   checked = false;
   /** Compaction has seen it. */
   compacted = false;
+  /** Open while the log writes to it; a read through it need not open the file. */
+  file: FileHandle | undefined;
   /** It left the log (deleted or rewritten): whoever reads it looks again. */
   gone = false;
 
@@ -121,6 +123,14 @@ export async function withFile<T>(
   } finally {
     await file.close();
   }
+}
+
+/** Reads a segment through the handle that the log has open, else through one of its own. */
+export function withSegment<T>(
+  segment: Segment,
+  work: (file: FileHandle) => Promise<T>,
+): Promise<T> {
+  return segment.file === undefined ? withFile(segment.path, "r", work) : work(segment.file);
 }
 
 /** Makes the names in a folder durable. */

@@ -27,7 +27,9 @@ export async function withHost<T>(
   worker: Readonly<Record<string, string>>,
   work: (host: HostProcess) => Promise<T>,
 ): Promise<T> {
-  const host = await startHost({ directory, worker: { "plugin.path": pluginPath, ...worker } });
+  // Tests commit far more often than a worker does by default.
+  const usual = { "plugin.path": pluginPath, "offset.flush.interval.ms": "60000" };
+  const host = await startHost({ directory, worker: { ...usual, ...worker } });
   try {
     return await work(host);
   } finally {
