@@ -315,6 +315,10 @@ export const sinkClauses: readonly Clause[] = [
         if (task.count("putResult") > sent) return;
         await pause(50);
       }
+      throw new Blocked(
+        "sink.results",
+        `${sent} puts of 256 KiB did not get their results in time`,
+      );
     },
   },
 ];
