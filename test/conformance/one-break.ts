@@ -9,7 +9,7 @@ import { assertKept, idsOf } from "./judged.ts";
 // Most of the time goes by waiting for what a broken plugin does not do.
 const breaksAtOnce = 3;
 const answerMsMax = 5_000;
-/** With `all`, as in `npm run chaos`, each break is judged by all clauses, which takes an hour. */
+/** With `all` each break is judged by all clauses, which takes an hour. */
 const thorough = process.env["BULKHEAD_CLAUSES"] === "all";
 
 /** A test for each clause of those scopes. */
