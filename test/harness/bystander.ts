@@ -145,6 +145,14 @@ export class FaultHost {
     return String(answer.message);
   }
 
+  /** Gives it another config, with which it begins again. */
+  async configure(name: string, className: string, config: Record<string, string>) {
+    const body = { "connector.class": className, ...config };
+    const path = `/connectors/${name}/config`;
+    const { status, body: answer } = await this.host.request("PUT", path, body);
+    assert.equal(status, 200, JSON.stringify(answer));
+  }
+
   async delete(name: string): Promise<void> {
     await waitFor(
       async () => (await this.host.request("DELETE", `/connectors/${name}`)).status !== 409,
