@@ -50,13 +50,15 @@ export interface HostilePlugin {
   readonly name: string;
   /** The file in test/fixtures/hostile, without its ending, and its arguments. */
   readonly run: readonly string[];
+  /** Words before the program: a shell that sets something up and becomes it. */
+  readonly through?: readonly string[];
   /** More files in its folder. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
 /** Writes the folder, which is also where the program works. */
 export async function writeHostilePlugin(pluginPath: string, plugin: HostilePlugin) {
-  const { name, run, files = {} } = plugin;
+  const { name, run, through = [], files = {} } = plugin;
   const [program, ...args] = run;
   const folder = join(pluginPath, name);
   await mkdir(folder, { recursive: true });
@@ -65,7 +67,7 @@ export async function writeHostilePlugin(pluginPath: string, plugin: HostilePlug
     kind: kind.toLowerCase(),
     config: [],
   }));
-  const command = ["node", join(hostilePrograms(), `${program}.js`), ...args];
+  const command = [...through, "node", join(hostilePrograms(), `${program}.js`), ...args];
   const manifest = { name, version: "1", command, classes };
   await writeFile(join(folder, "plugin.json"), JSON.stringify(manifest));
   for (const [file, text] of Object.entries(files)) await writeFile(join(folder, file), text);
