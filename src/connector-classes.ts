@@ -4,7 +4,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import type { SubmittedConfig } from "./config/parse.ts";
 import { pluginDescText } from "./config/validate-connector.ts";
 import { parseVersionWish } from "./config/version-range.ts";
-import type { PluginCatalog, PluginClass, WantedClass } from "./plugin/plugin.ts";
+import type { AttachedPlugins, PluginCatalog, PluginClass, WantedClass } from "./plugin/plugin.ts";
 
 const kinds = ["source", "sink"] as const;
 /** How long a check waits for a class that nobody has, while plugins are being asked what they offer. */
@@ -13,9 +13,11 @@ const lookMsMax = 5_000;
 /** By the `connector.class` and `connector.plugin.version` of a config, or by name. */
 export class ConnectorClasses {
   readonly #catalog: PluginCatalog;
+  readonly #attached: Pick<AttachedPlugins, "list"> | undefined;
 
-  constructor(catalog: PluginCatalog) {
+  constructor(catalog: PluginCatalog, attached?: Pick<AttachedPlugins, "list">) {
     this.#catalog = catalog;
+    this.#attached = attached;
   }
 
   /** The newest that the config asks for, as of the last look. */
@@ -42,12 +44,17 @@ export class ConnectorClasses {
   /** For the text about an unknown class. */
   describe(): string {
     const { classes } = this.#catalog;
-    return pluginDescText(
+    const known = pluginDescText(
       classes.map((one) => ({
         ...one,
         location: one.plugin.program ?? `${one.plugin.directory}/`,
       })),
     );
+    const away = (this.#attached?.list() ?? []).filter(({ state }) => state.at === "away");
+    const hints = away.map(
+      ({ name, connect }) => `; plugin ${name} is not attached: start it with ${connect}`,
+    );
+    return [known, ...hints].join("");
   }
 }
 
@@ -61,8 +68,19 @@ export function pluginCacheDirectory(
   configured: string,
   environment: NodeJS.ProcessEnv = process.env,
 ): string {
-  if (configured !== "") return resolve(configured);
+  return configured === "" ? ownCache("plugins", environment) : resolve(configured);
+}
+
+/** `plugin.attach.dir`, or beside the above. */
+export function attachDirectory(
+  configured: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): string {
+  return configured === "" ? ownCache("attach", environment) : resolve(configured);
+}
+
+function ownCache(name: string, environment: NodeJS.ProcessEnv): string {
   const base = environment["XDG_CACHE_HOME"] ?? "";
   // A relative one is to be ignored, says the XDG base directory specification.
-  return join(isAbsolute(base) ? base : join(homedir(), ".cache"), "bulkhead", "plugins");
+  return join(isAbsolute(base) ? base : join(homedir(), ".cache"), "bulkhead", name);
 }

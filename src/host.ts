@@ -17,7 +17,7 @@ import { refuseInvalid, validateConnector } from "./config/validate-connector.ts
 import type { ConfigInfos } from "./config/validation.ts";
 import { parseWorkerConfig, type WorkerConfig } from "./config/worker-config.ts";
 import { createConnector } from "./connector/connector-runner.ts";
-import { ConnectorClasses, pluginCacheDirectory } from "./connector-classes.ts";
+import { attachDirectory, ConnectorClasses, pluginCacheDirectory } from "./connector-classes.ts";
 import { openEmbedded } from "./embedded/embedded.ts";
 import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
 import type { Kafka } from "./kafka/kafka.ts";
@@ -104,7 +104,7 @@ class Host {
     const stores = await this.#openStores(kafka);
     const processes = await this.#openProcesses(stores);
     const catalog = await this.#openPlugins(processes);
-    const classes = new ConnectorClasses(catalog);
+    const classes = new ConnectorClasses(catalog, processes.attached);
     const worker = this.#createWorker(kafka, classes, stores, processes);
     this.#worker = worker;
     const validate = (submitted: SubmittedConfig) => this.#validate(submitted, classes, processes);
@@ -178,6 +178,7 @@ class Host {
       paths: this.#config.pluginPath,
       cacheDirectory: pluginCacheDirectory(this.#config.pluginCacheDir),
       describe: (plugin, signal) => processes.describe(plugin, signal),
+      attached: processes.attached,
       // Processes that start now would slow down the host's own start.
       mayAsk: this.#restUp.promise,
       logger: this.#logger,
@@ -214,6 +215,8 @@ class Host {
       heartbeatTimeoutMs: this.#config.pluginHeartbeatTimeoutMs,
       memoryBytesMax: this.#config.pluginMemoryBytesMax,
       maxMessageBytes: this.#config.pluginMessageBytesMax,
+      attach: this.#config.pluginAttach,
+      attachDirectory: attachDirectory(this.#config.pluginAttachDir),
       isConnector: (name) =>
         configs.state.connectors.get(connectorName(name))?.config !== undefined,
       calls,

@@ -44,6 +44,7 @@ export async function putConnector(
 
 const taskStates = {
   starting: "UNASSIGNED",
+  waiting: "UNASSIGNED",
   running: "RUNNING",
   paused: "PAUSED",
   stopped: "UNASSIGNED",

@@ -48,6 +48,8 @@ export const errorCodes = {
   "kafka.topic_log_failed": "an internal topic could not be read",
   "kafka.topic_not_compacted": "an internal topic exists without cleanup.policy=compact",
   "kafka.transactions_unsupported": "the log has no transactions",
+  "plugin.attach_unusable": "plugins that are started by hand cannot be told where to dial",
+  "plugin.away": "a plugin that is started by hand is not there; what needs it waits until it is",
   "plugin.closed": "a plugin process was asked for while the host shuts down",
   "plugin.condemned":
     "the plugin process has to end because something else in it did not stop; a new one takes over",

@@ -15,6 +15,9 @@ import {
 /** Less would kill processes that merely had to wait for a CPU. */
 const heartbeatTimeoutMsMin = 500;
 
+/** A plugin's name that can be a file's. */
+const attachName = /^\w[\w.-]{0,99}$/;
+
 export type Properties = Readonly<Record<string, string>>;
 
 /** A converter with its own settings, their prefix removed. */
@@ -50,6 +53,10 @@ export interface WorkerConfig {
   readonly pluginConnectTimeoutMs: number;
   /** "" = the root decides. */
   readonly pluginCacheDir: string;
+  /** Names of plugins that are waited for. */
+  readonly pluginAttach: readonly string[];
+  /** "" = the root decides. */
+  readonly pluginAttachDir: string;
   readonly pluginRequestTimeoutMs: number;
   readonly pluginStartTimeoutMs: number;
   readonly pluginHeartbeatIntervalMs: number;
@@ -137,6 +144,8 @@ function typed(
     restartResetMs: number("restart.reset.ms"),
     pluginConnectTimeoutMs: number("plugin.connect.timeout.ms"),
     pluginCacheDir: text("plugin.cache.dir").trim(),
+    pluginAttach: [...new Set(value("plugin.attach") as readonly string[])].filter(Boolean),
+    pluginAttachDir: text("plugin.attach.dir").trim(),
     pluginRequestTimeoutMs: number("plugin.request.timeout.ms"),
     pluginStartTimeoutMs: number("plugin.start.timeout.ms"),
     pluginHeartbeatIntervalMs: number("plugin.heartbeat.interval.ms"),
@@ -211,6 +220,12 @@ function otherProblems(
     const reason = "String must be one of: http, https";
     const message = invalidValue("rest.advertised.listener", scheme, reason);
     problems.push({ key: "rest.advertised.listener", message });
+  }
+  const attached = checked.get("plugin.attach")?.value;
+  for (const name of Array.isArray(attached) ? attached : []) {
+    if (name === "" || attachName.test(name)) continue;
+    const reason = "it names a file too: letters, digits and ._- only, at most 100";
+    problems.push({ key: "plugin.attach", message: invalidValue("plugin.attach", name, reason) });
   }
   const timeoutMs = checked.get("plugin.heartbeat.timeout.ms")?.value;
   if (typeof timeoutMs === "number" && timeoutMs > 0 && timeoutMs < heartbeatTimeoutMsMin) {

@@ -90,6 +90,18 @@ const bulkheadRows: readonly Row[] = [
     "Where it is kept what plugins that are one executable offer; empty = below the user's cache.",
   ],
   [
+    "plugin.attach",
+    "LIST",
+    "",
+    "Names of plugins that are not started but waited for: somebody starts them by hand.",
+  ],
+  [
+    "plugin.attach.dir",
+    "STRING",
+    "",
+    "Where the files are that such plugins are started with; empty = below the user's cache.",
+  ],
+  [
     "plugin.request.timeout.ms",
     "LONG",
     "60000",

@@ -252,6 +252,8 @@ export class Commands implements Herder {
     if (running.incarnation <= after) return undefined;
     if (running.at === "failed") return { at: "failed", error: running.error };
     if (running.at === "paused" || running.at === "stopped") return settled;
+    // Nobody can say when somebody starts its plugin by hand.
+    if (running.at === "waiting") return settled;
     if (running.at !== "running") return undefined;
     const making = this.#parts.taskConfigs.making(name);
     if (making?.request.incarnation !== running.incarnation || making.at === "making") {

@@ -28,7 +28,7 @@ export function describedManifest(
     command: plugin.command,
     classes: classes.map(classJson),
   });
-  const parsed = parseManifest(text, plugin.directory);
+  const parsed = parseManifest(text, plugin.directory, plugin.program);
   if (parsed.at === "good") return parsed.manifest;
   const problems = parsed.problems.join("; ");
   throw protocolError(`plugin ${plugin.name} described itself wrongly: ${problems}`);

@@ -17,10 +17,10 @@ import {
 } from "./gen/bulkhead/plugin/v1/source_pb.ts";
 import { type ByteStream, serviceDefinition } from "./grpc-service.ts";
 import { limits } from "./limits.ts";
-import { OneTimeSecrets } from "./one-time-secrets.ts";
 import { protocolError } from "./protocol-error.ts";
 import { noteRefusals } from "./refused-message.ts";
 import { makeSocketFolder, type SocketFolder } from "./socket-folder.ts";
+import { WireSecrets } from "./wire-secrets.ts";
 
 export interface GatewayOptions {
   messageBytesMax: number;
@@ -51,9 +51,9 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #server: Server;
   readonly #folder: SocketFolder;
-  readonly #sessions = new OneTimeSecrets<AcceptSession>();
-  readonly #sources = new OneTimeSecrets<AcceptSource>();
-  readonly #sinks = new OneTimeSecrets<AcceptSink>();
+  readonly #sessions = new WireSecrets<AcceptSession>();
+  readonly #sources = new WireSecrets<AcceptSource>();
+  readonly #sinks = new WireSecrets<AcceptSink>();
   #strangers = 0;
 
   private constructor(options: GatewayOptions, folder: SocketFolder) {
@@ -98,6 +98,12 @@ export class Gateway {
   /** The token for one launch. */
   expectSession(accept: AcceptSession): Expectation {
     const { secret, void: revoke } = this.#sessions.issue(accept);
+    return { secret, void: revoke };
+  }
+
+  /** The token for any number of sessions, one after the other. */
+  expectSessions(accept: AcceptSession): Expectation {
+    const { secret, void: revoke } = this.#sessions.issue(accept, { isReusable: true });
     return { secret, void: revoke };
   }
 

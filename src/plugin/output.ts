@@ -57,11 +57,16 @@ export class PluginOutput {
     return this.#lastStderr;
   }
 
-  /** Reads both streams to their ends. */
-  capture(pid: number, stdout: Readable, stderr: Readable): void {
+  /** Whose lines these are. */
+  identify(pid: number): void {
     this.#unbound = this.#options.logger.child({ plugin: this.#options.plugin, pid });
     this.#openUnbound = ungated(this.#unbound);
     this.#bind(this.#options.connectors());
+  }
+
+  /** Reads both streams to their ends. */
+  capture(pid: number, stdout: Readable, stderr: Readable): void {
+    this.identify(pid);
     this.#read(stdout, (text) => this.#line("info", "stdout", text));
     this.#read(stderr, (text) => {
       this.#remember(text);

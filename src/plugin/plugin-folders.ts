@@ -2,6 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { within } from "../base/deadline.ts";
+import { deferred } from "../base/deferred.ts";
 import { errorLine } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
 import type { Logger } from "../observe/logger.ts";
@@ -11,7 +12,14 @@ import { DescriptionCache } from "./description-cache.ts";
 import { type FolderEntry, lookIntoFolders } from "./folder-contents.ts";
 import { FolderWatch } from "./folder-watch.ts";
 import { readManifestFile } from "./manifest-file.ts";
-import type { PluginCatalog, PluginClass, UnusablePlugin, WantedClass } from "./plugin.ts";
+import type {
+  AttachedPlugin,
+  AttachedPlugins,
+  PluginCatalog,
+  PluginClass,
+  UnusablePlugin,
+  WantedClass,
+} from "./plugin.ts";
 import { Turns } from "./turns.ts";
 
 export interface PluginFoldersOptions {
@@ -20,6 +28,8 @@ export interface PluginFoldersOptions {
   /** Where descriptions of executables are kept. */
   cacheDirectory: string;
   describe: Describe;
+  /** Those that have said what they are take the place of what folders have under their names. */
+  attached?: Pick<AttachedPlugins, "list" | "onChange">;
   /** Nobody is asked before; what is kept is known at once. */
   mayAsk?: Promise<void>;
   logger: Logger;
@@ -52,6 +62,7 @@ const looksMax = 3;
 export async function openPluginFolders(options: PluginFoldersOptions): Promise<PluginFolders> {
   const full = {
     mayAsk: Promise.resolve(),
+    attached: { list: () => [], onChange: () => () => {} },
     clock: systemClock,
     askMsMax: 5_000,
     seenMsMin: 1_000,
@@ -91,6 +102,9 @@ class LiveCatalog implements PluginFolders {
   #manifests = new Map<string, ReadManifest>();
   readonly #programs = new Map<string, BareProgram>();
   #entries: readonly FolderEntry[] = [];
+  /** Of plugins that come by themselves: who waits for them tells what is to tell. */
+  #awaited: readonly string[] = [];
+  #attachedChange = deferred();
   #snapshot: CatalogSnapshot = createCatalog([], []);
   #isDirty = true;
   #seenMs = 0;
@@ -115,6 +129,7 @@ class LiveCatalog implements PluginFolders {
       onChange: () => this.#publish(),
     };
     this.#scope.defer(() => this.#watch.close());
+    this.#scope.defer(options.attached.onChange(() => this.#attachedHaveChanged()));
   }
 
   get classes(): readonly PluginClass[] {
@@ -148,9 +163,12 @@ class LiveCatalog implements PluginFolders {
     await untilAborted(Promise.all(this.#pending().map(({ identified }) => identified)), signal);
     // One that is still being asked may be newer: what is known will do.
     while (!signal.aborted && this.find(name, kinds, wish) === undefined) {
-      const pending = this.#pending();
+      const pending = this.#pending().map(({ done }) => done);
+      // One that is away may stay away; one that is here is about to say what it is.
+      const isAsking = this.#options.attached.list().some(({ state }) => state.at === "asking");
+      if (isAsking) pending.push(this.#attachedChange.promise);
       if (pending.length === 0) return;
-      await untilAborted(Promise.race(pending.map(({ done }) => done)), signal);
+      await untilAborted(Promise.race(pending), signal);
     }
   }
 
@@ -235,6 +253,12 @@ class LiveCatalog implements PluginFolders {
     }
   }
 
+  #attachedHaveChanged(): void {
+    this.#publish();
+    this.#attachedChange.resolve();
+    this.#attachedChange = deferred();
+  }
+
   #pending(): BareProgram[] {
     return [...this.#programs.values()].filter(({ isFinal }) => !isFinal);
   }
@@ -249,6 +273,9 @@ class LiveCatalog implements PluginFolders {
       if ("reason" in found) unusable.push(found);
       else plugins.push({ path: entry.path, classes: found });
     }
+    const attached = this.#options.attached.list();
+    this.#awaited = attached.map(({ file }) => file);
+    for (const one of attached) takeAttached(one, plugins, unusable);
     const { classes, unusable: twins } = withoutTwins(plugins);
     this.#snapshot = createCatalog(classes, [...unusable, ...twins]);
     this.#tell();
@@ -274,7 +301,9 @@ class LiveCatalog implements PluginFolders {
   #tell(): void {
     const { logger, paths } = this.#options;
     const classes = this.classes.map(({ className, version }) => `${className} ${version}`.trim());
-    const problems = this.unusable.filter(({ reason }) => reason !== beingAsked);
+    const problems = this.unusable.filter(
+      ({ path, reason }) => reason !== beingAsked && !this.#awaited.includes(path),
+    );
     const now: Told = {
       classes: new Set(classes),
       problems: new Set(problems.map(({ path, reason }) => JSON.stringify([path, reason]))),
@@ -298,6 +327,24 @@ class LiveCatalog implements PluginFolders {
     const went = [...before.classes].filter((one) => !now.classes.has(one));
     if (came.length + went.length > 0) logger.info({ came, went }, "the plugins have changed");
   }
+}
+
+/** What it said itself is newer than what lies in a folder; that counts until it has come once. */
+function takeAttached(
+  { name, connect, file, state }: AttachedPlugin,
+  plugins: FoundPlugin[],
+  unusable: UnusablePlugin[],
+): void {
+  const found = plugins.filter(({ classes }) => classes[0]?.plugin.name === name);
+  if (state.at === "known") {
+    for (const one of found) plugins.splice(plugins.indexOf(one), 1);
+    plugins.unshift({ path: file, classes: state.manifest.classes });
+    return;
+  }
+  if (found.length > 0) return;
+  const away = `it is not attached: start plugin ${name} with ${connect}`;
+  const reasons = { away, asking: beingAsked };
+  unusable.push({ path: file, reason: state.at === "unusable" ? state.reason : reasons[state.at] });
 }
 
 /** Resolves with the work, or when the signal fires; the work goes on. */

@@ -234,14 +234,47 @@ export interface TaskActivity {
   readonly transientFailure: string | null;
 }
 
+/** A plugin that is started by hand and dials by itself (`plugin.attach`). */
+export interface AttachedPlugin {
+  readonly name: string;
+  /** What to begin its command line with: `BULKHEAD_CONNECT=FILE`. */
+  readonly connect: string;
+  /** The file with address and token. */
+  readonly file: string;
+  readonly state:
+    | { readonly at: "away" }
+    | { readonly at: "asking" }
+    /** What it said it is, also while it is away again. */
+    | { readonly at: "known"; readonly manifest: PluginManifest }
+    | { readonly at: "unusable"; readonly reason: string };
+}
+
+/** The plugins that the host waits for instead of starting them. */
+export interface AttachedPlugins {
+  list(): readonly AttachedPlugin[];
+  /** Calls back when a state has changed, until the answer is called. */
+  onChange(listener: () => void): () => void;
+  /**
+   * Resolves when the plugin can be used: at once, or, if it is one of these and away, when it has come.
+   * Undefined: when one that nobody knew may have said what it is. Also when the signal fires.
+   */
+  arrival(plugin: PluginManifest | undefined, signal: AbortSignal): Promise<void>;
+}
+
 /** Hands out processes: who shares one is a setting (`plugin.process.per`). */
 export interface PluginProcesses {
+  readonly attached: AttachedPlugins;
   /**
-   * A running process for this connector (task undefined = its Connector instance) or a new one.
-   * @throws TaskError with the phase that failed and the last stderr lines.
+   * A running process for this connector (task undefined = its Connector instance) or a new one. Of an
+   * attached plugin its session.
+   * @throws TaskError with the phase that failed and the last stderr lines; `plugin.away` at once where
+   * an attached plugin is not there.
    */
   acquire(use: ProcessUse, signal: AbortSignal): Promise<ProcessLease>;
-  /** Live checks included; in a helper process, never in one that runs tasks. */
+  /**
+   * Live checks included; in a helper process, never in one that runs tasks. An attached plugin answers
+   * in its session, and while it is away nothing.
+   */
   validate(
     plugin: PluginClass,
     config: ConnectorConfig,
@@ -298,7 +331,8 @@ export interface ProcessLease {
   /**
    * Fires when something else in the process did not stop, with a TaskError `plugin.condemned` as
    * reason: the holder stops what it has there, releases, and rejects with that reason. It has not
-   * failed; it starts again in a new process.
+   * failed; it starts again in a new process. The same when an attached plugin has gone, with
+   * `plugin.away`: it starts again when that comes back.
    */
   readonly condemned: AbortSignal;
   /** The last one to release a process ends it. Of a condemned process it resolves after the exit. */

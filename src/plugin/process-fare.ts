@@ -13,7 +13,7 @@ export type Fare = Pick<
 /** What there is to know of one; see PluginChild. */
 export interface Faring {
   readonly pid: number;
-  readonly liveness: Liveness | undefined;
+  readonly liveness: Pick<Liveness, "silentMs" | "stalled"> | undefined;
   /** Also there when it is condemned. */
   readonly stopSession: Pick<Session, "lastHeartbeat"> | undefined;
 }

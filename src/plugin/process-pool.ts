@@ -5,7 +5,10 @@ import { errorLine, TaskError } from "../base/error.ts";
 import { productVersion } from "../base/version.ts";
 import { type LogLevels, logLevelsFrom } from "../observe/log-levels.ts";
 import type { Logger } from "../observe/logger.ts";
+import { AttachedSessions } from "./attached-sessions.ts";
 import { Gateway } from "./gateway.ts";
+import type { Hello } from "./gen/bulkhead/plugin/v1/session_pb.ts";
+import type { ByteStream } from "./grpc-service.ts";
 import { HelperProcesses, helperKey, untilAborted } from "./helper-processes.ts";
 import { LaunchQueue } from "./launch-queue.ts";
 import { launchSignature } from "./launch-signature.ts";
@@ -25,13 +28,14 @@ import type {
   ProcessView,
   ValidationAnswer,
 } from "./plugin.ts";
+import type { PluginEnd } from "./plugin-end.ts";
 import { pluginLevels } from "./plugin-levels.ts";
 import { PluginChild } from "./process.ts";
 import { emptyPlaceView, residentView } from "./process-view.ts";
 import { ProcessWatch } from "./process-watch.ts";
 import { RemoteProcess } from "./remote-process.ts";
 import { Resident } from "./resident.ts";
-import { rejectSession, Session } from "./session.ts";
+import { rejectSession, Session, type SessionOptions } from "./session.ts";
 
 /** `plugin.process.per`: whose tasks and Connector instances live together. */
 export type ProcessPer = "task" | "connector" | "plugin";
@@ -60,6 +64,9 @@ export interface PluginProcessesOptions {
   memoryBytesMax?: number;
   /** How long a helper process stays when nobody asks it anything. */
   helperWarmMsMax?: number;
+  /** Plugins that are not started but waited for, by name, and the folder for their files. */
+  attach?: readonly string[];
+  attachDirectory?: string;
   /** Is there a connector of this name? What is known of others' ended processes is forgotten. */
   isConnector?: (name: string) => boolean;
 }
@@ -83,6 +90,8 @@ export async function createPluginProcesses(
     heartbeatTimeoutMs: 120_000,
     memoryBytesMax: 0,
     helperWarmMsMax: 60_000,
+    attach: [],
+    attachDirectory: "",
     isConnector: () => true,
     ...options,
   };
@@ -95,8 +104,18 @@ export async function createPluginProcesses(
       rejectSession(call, "token", "the token is unknown, used or too late");
     },
   });
-  return new ProcessPool(full, gateway);
+  const pool = new ProcessPool(full, gateway);
+  try {
+    await pool.open();
+  } catch (error) {
+    await gateway.close();
+    throw error;
+  }
+  return pool;
 }
+
+/** What a timer and a deadline on the wire can hold: 24 days stand for "no deadline". */
+const msUnlimited = 2 ** 31 - 1;
 
 class ProcessPool implements PluginProcesses {
   readonly #options: Options;
@@ -111,6 +130,7 @@ class ProcessPool implements PluginProcesses {
   /** Every one that has not ended, also those that take no new work. */
   readonly #all = new Set<Resident>();
   readonly #unlisten: () => void;
+  #attached!: AttachedSessions;
   #closing: Promise<void> | undefined;
 
   constructor(options: Options, gateway: Gateway) {
@@ -122,6 +142,7 @@ class ProcessPool implements PluginProcesses {
     this.#watch = new ProcessWatch({ ...options, liveness });
     this.#unlisten = options.levels.onChange(() => {
       for (const { spawned } of this.#all) spawned?.session?.tellLogLevels();
+      this.#attached.tellLogLevels();
     });
     this.#launches = new LaunchQueue({ clock });
     this.#places = new Places(isConnector);
@@ -135,8 +156,29 @@ class ProcessPool implements PluginProcesses {
     });
   }
 
+  /** To be called once, before all else. @throws TaskError `plugin.attach_unusable` */
+  async open(): Promise<void> {
+    const { attach: names, attachDirectory: directory, maxMessageBytes } = this.#options;
+    this.#attached = await AttachedSessions.open({
+      ...this.#options,
+      names,
+      directory,
+      gateway: this.#gateway,
+      messageBytesMax: maxMessageBytes,
+      stalledAfterMs: this.#watch.limits.stalledAfterMs,
+      openSession: (...args) => this.#openSession(...args),
+      remote: (end, plugin, condemn) =>
+        this.#remote(end, plugin, condemn, { requestMsMax: msUnlimited, startMsMax: msUnlimited }),
+    });
+  }
+
+  get attached(): AttachedSessions {
+    return this.#attached;
+  }
+
   async acquire(use: ProcessUse, signal: AbortSignal): Promise<ProcessLease> {
     const { plugin, connector } = use;
+    if (this.#attached.has(plugin)) return this.#attached.acquire(use);
     const signature = await launchSignature(plugin);
     signal.throwIfAborted();
     const key = this.#keyOf(use);
@@ -151,12 +193,13 @@ class ProcessPool implements PluginProcesses {
     }
   }
 
-  validate(
+  async validate(
     { className, plugin }: PluginClass,
     config: ConnectorConfig,
     signal: AbortSignal,
   ): Promise<ValidationAnswer> {
-    return this.#helpers.ask(plugin, config["name"] ?? "", signal, (remote) =>
+    if (this.#attached.has(plugin) && this.#attached.isAway(plugin)) return { values: [] };
+    return this.#ask(plugin, config["name"] ?? "", signal, (remote) =>
       remote.validate(className, config, signal),
     );
   }
@@ -170,15 +213,26 @@ class ProcessPool implements PluginProcesses {
     change: OffsetsChange,
     signal: AbortSignal,
   ): Promise<OffsetsAltered> {
-    return this.#helpers.ask(plugin, change.connector, signal, (remote) =>
+    return this.#ask(plugin, change.connector, signal, (remote) =>
       remote.alterOffsets(change, signal),
     );
+  }
+
+  #ask<T>(
+    plugin: PluginManifest,
+    connector: string,
+    signal: AbortSignal,
+    ask: (remote: RemoteProcess) => Promise<T>,
+  ): Promise<T> {
+    const answerer = this.#attached.has(plugin) ? this.#attached : this.#helpers;
+    return answerer.ask(plugin, connector, signal, ask);
   }
 
   processes(): readonly ProcessView[] {
     const nowMs = this.#options.clock.elapsedMs();
     const living = [...this.#all].map((resident) => residentView(resident, nowMs));
-    return [...living, ...this.#places.empty().map(emptyPlaceView)];
+    const empty = this.#places.empty().map(emptyPlaceView);
+    return [...living, ...this.#attached.views(nowMs), ...empty];
   }
 
   close(): Promise<void> {
@@ -189,7 +243,7 @@ class ProcessPool implements PluginProcesses {
   async #closeAll(): Promise<void> {
     this.#unlisten();
     const ends = [...this.#all].map((resident) => resident.end("the host shuts down"));
-    await Promise.all(ends);
+    await Promise.all([...ends, this.#attached.close()]);
     await this.#sweep.idle();
     await this.#gateway.close();
   }
@@ -240,7 +294,7 @@ class ProcessPool implements PluginProcesses {
   }
 
   #start(resident: Resident, signal: AbortSignal): Promise<PluginChild> {
-    const { logger, levels, clock, calls, maxMessageBytes } = this.#options;
+    const { logger, levels, clock, maxMessageBytes } = this.#options;
     const { connectMsMax, shutdownMsMax, signalMsMax, windowBytes } = this.#options;
     return PluginChild.launch(
       {
@@ -261,20 +315,29 @@ class ProcessPool implements PluginProcesses {
           resident.spawned = child;
           resident.place.starts += 1;
         },
-        openSession: (call, hello, rest) =>
-          new Session(call, hello, {
-            ...rest,
-            calls,
-            owns: (connector) => resident.owns(connector),
-            messageBytesMax: maxMessageBytes,
-            heartbeatMs: this.#watch.limits.heartbeatMs,
-            logLevels: () => pluginLevels(levels, resident.plugin.name, resident.connectors),
-            hostName: hostname(),
-            hostVersion: productVersion,
-          }),
+        openSession: (...args) => this.#openSession(resident, ...args),
       },
       signal,
     );
+  }
+
+  #openSession(
+    resident: Pick<Resident, "connectors" | "owns" | "plugin">,
+    call: ByteStream,
+    hello: Hello,
+    rest: Pick<SessionOptions, "logger" | "onHeartbeat" | "onLog" | "whyGone">,
+  ): Session {
+    const { calls, levels, maxMessageBytes } = this.#options;
+    return new Session(call, hello, {
+      ...rest,
+      calls,
+      owns: (connector) => resident.owns(connector),
+      messageBytesMax: maxMessageBytes,
+      heartbeatMs: this.#watch.limits.heartbeatMs,
+      logLevels: () => pluginLevels(levels, resident.plugin.name, resident.connectors),
+      hostName: hostname(),
+      hostVersion: productVersion,
+    });
   }
 
   /** A process that is gone takes no new work; what is known of its end stays with its place. */
@@ -304,15 +367,17 @@ class ProcessPool implements PluginProcesses {
   }
 
   #remote(
-    child: PluginChild,
+    end: PluginEnd,
     plugin: PluginManifest,
     condemn: ProcessLease["condemn"],
+    limits: { requestMsMax?: number; startMsMax?: number } = {},
   ): RemoteProcess {
     const { requestMsMax, shutdownMsMax, maxMessageBytes } = this.#options;
-    return new RemoteProcess(child, {
+    return new RemoteProcess(end, {
+      requestMsMax,
+      ...limits,
       gateway: this.#gateway,
       plugin,
-      requestMsMax,
       stopMsMax: shutdownMsMax,
       messageBytesMax: maxMessageBytes,
       condemn,

@@ -14,7 +14,7 @@ export function residentView(resident: Resident, nowMs: number): ProcessView {
     at: spawned?.at ?? "starting",
     connectors,
     upMs: nowMs - startedMs,
-    ...fareOf(spawned, nowMs),
+    ...fareOf(spawned, nowMs, spawned?.isOurs),
     restarts: restartsOf(place),
     lastExit: place.lastExit,
   };

@@ -12,14 +12,16 @@ import { resolveCommand } from "./command-line.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Hello } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import type { ByteStream } from "./grpc-service.ts";
+import { launchLine } from "./launch-line.ts";
 import { type LaunchSweep, newLaunchId } from "./launch-sweep.ts";
 import { loadLauncher, type Spawned } from "./launcher.ts";
 import { Liveness } from "./liveness.ts";
 import { PluginOutput } from "./output.ts";
 import type { ExitReason, PluginManifest } from "./plugin.ts";
+import type { PluginEnd } from "./plugin-end.ts";
 import { endWithHost } from "./process-group.ts";
 import type { ProcessWatch } from "./process-watch.ts";
-import { protocolVersion, rejectSession, type Session, type SessionOptions } from "./session.ts";
+import { rejectSession, type Session, type SessionOptions, versionProblem } from "./session.ts";
 
 export interface ChildLimits {
   connectMsMax: number;
@@ -58,8 +60,9 @@ type State =
   | { at: "ending"; reason: string; session: Session | undefined }
   | { at: "ended"; exit: ExitReason };
 
-export class PluginChild {
+export class PluginChild implements PluginEnd {
   readonly pid: number;
+  readonly isOurs = true;
   readonly #options: ChildOptions;
   readonly #child: Spawned;
   readonly #launchId: string;
@@ -185,7 +188,8 @@ export class PluginChild {
     const abort = () => met.reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     void this.exited.then(() => met.resolve("exited"));
-    this.#child.stdin.write(`${JSON.stringify(this.#launchLine(expected.secret))}\n`);
+    const line = launchLine({ ...this.#options, address: gateway.address, token: expected.secret });
+    this.#child.stdin.write(`${line}\n`);
     try {
       const late = `plugin process ${this.pid} (${plugin.name}) did not say hello within ${connectMsMax} ms`;
       const problem = await within(met.promise, connectMsMax, late);
@@ -205,24 +209,12 @@ export class PluginChild {
     }
   }
 
-  #launchLine(token: string): Record<string, unknown> {
-    const { gateway, messageBytesMax, windowBytes } = this.#options;
-    return {
-      protocol: protocolVersion,
-      address: gateway.address,
-      token,
-      max_message_bytes: messageBytesMax,
-      window_bytes: windowBytes,
-    };
-  }
-
   /** Undefined when all is well, else why the session was refused. */
   #greet(call: ByteStream, hello: Hello): string | undefined {
-    const { protocolMin, protocolMax } = hello;
-    if (protocolMin > protocolVersion || protocolMax < protocolVersion) {
-      const text = `it speaks protocol ${protocolMin} to ${protocolMax}, this host speaks ${protocolVersion}`;
-      rejectSession(call, "protocol", text);
-      return text;
+    const problem = versionProblem(hello);
+    if (problem !== undefined) {
+      rejectSession(call, "protocol", problem);
+      return problem;
     }
     if (this.#state.at !== "starting") {
       rejectSession(call, "ending", "this process is ending");

@@ -34,7 +34,8 @@ import type {
   TaskStart,
   ValidationAnswer,
 } from "./plugin.ts";
-import { exitWords, type PluginChild } from "./process.ts";
+import type { PluginEnd } from "./plugin-end.ts";
+import { exitWords } from "./process.ts";
 import { protocolError } from "./protocol-error.ts";
 import { RemoteSink } from "./remote-sink.ts";
 import { RemoteSource } from "./remote-source.ts";
@@ -46,6 +47,8 @@ export interface RemoteProcessOptions {
   gateway: Gateway;
   plugin: PluginManifest;
   requestMsMax: number;
+  /** For the start of a task, whatever its start says. */
+  startMsMax?: number;
   stopMsMax: number;
   messageBytesMax: number;
   /** Ends the process, as something in it does not stop; resolves after its exit. */
@@ -63,10 +66,10 @@ interface Starting {
 }
 
 export class RemoteProcess implements PluginProcess {
-  readonly #child: PluginChild;
+  readonly #child: PluginEnd;
   readonly #options: RemoteProcessOptions;
 
-  constructor(child: PluginChild, options: RemoteProcessOptions) {
+  constructor(child: PluginEnd, options: RemoteProcessOptions) {
     this.#child = child;
     this.#options = options;
   }
@@ -198,7 +201,9 @@ export class RemoteProcess implements PluginProcess {
     let stream: S | undefined;
     const { messageBytesMax } = this.#options;
     const whyGone = () => this.#child.whyGone();
-    const ticket = expect(session, { taskName, messageBytesMax, whyGone }, (one) => {
+    const { streamsOver } = this.#child;
+    const common = { taskName, messageBytesMax, whyGone, streamsOver };
+    const ticket = expect(session, common, (one) => {
       stream = one;
       opened.resolve(one);
     });
@@ -220,16 +225,17 @@ export class RemoteProcess implements PluginProcess {
     taskName: string,
   ): Promise<S> {
     const late = deferred<never>();
+    const startMsMax = this.#options.startMsMax ?? start.startMsMax;
     const timer = setTimeout(() => {
-      const text = `task ${taskName} did not start within ${start.startMsMax} ms`;
+      const text = `task ${taskName} did not start within ${startMsMax} ms`;
       late.reject(new TaskError("plugin.request_timeout", text));
-    }, start.startMsMax);
+    }, startMsMax);
     const abort = () => late.reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     try {
       const replied = this.#request("startTask", startTaskToProto(start, ticket.secret), {
         connector: start.connector,
-        timeoutMs: start.startMsMax,
+        timeoutMs: startMsMax,
         signal,
         atOnce: true,
       });

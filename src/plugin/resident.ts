@@ -1,10 +1,10 @@
 /** One plugin process and who lives in it: leases, the end with the last of them, and a condemned end. */
 import { within } from "../base/deadline.ts";
-import { deferred } from "../base/deferred.ts";
+import { type Deferred, deferred } from "../base/deferred.ts";
 import { TaskError } from "../base/error.ts";
 import type { Place } from "./places.ts";
 import type { PluginManifest, PluginProcess, ProcessLease } from "./plugin.ts";
-import type { PluginChild } from "./process.ts";
+import type { PluginEnd } from "./plugin-end.ts";
 
 export interface ResidentOptions {
   readonly plugin: PluginManifest;
@@ -12,9 +12,11 @@ export interface ResidentOptions {
   readonly startedMs: number;
   /** For all together to stop in a condemned process. */
   readonly condemnedMsMax: number;
-  readonly launch: (resident: Resident, signal: AbortSignal) => Promise<PluginChild>;
+  readonly launch: (resident: Resident, signal: AbortSignal) => Promise<PluginEnd>;
   /** It takes no new work from now on; may be told several times. */
   readonly onRetired: (resident: Resident) => void;
+  /** It was not started for those who live in it, and stays when they go. */
+  readonly stays?: boolean;
 }
 
 /** One share in the process. */
@@ -27,15 +29,15 @@ export class Resident {
   readonly plugin: PluginManifest;
   readonly startedMs: number;
   /** Resolves with its Hello. */
-  readonly child: Promise<PluginChild>;
+  readonly child: Promise<PluginEnd>;
   /** From the moment it has a pid. */
-  spawned: PluginChild | undefined;
+  spawned: PluginEnd | undefined;
   place: Place;
   readonly #options: ResidentOptions;
   readonly #cancel = new AbortController();
   readonly #shares = new Set<Share>();
-  /** Its last share is gone. */
-  readonly #emptied = deferred();
+  /** When its last share goes; while a condemned process waits for that. */
+  #emptied: Deferred<void> | undefined;
   /** What the process says while it ends is still the last one's. */
   #lastConnector: string | undefined;
   #condemnation: Promise<void> | undefined;
@@ -86,7 +88,7 @@ export class Resident {
   /** What a share is to its holder. `remote` is given a way to condemn the process by itself. */
   lease(
     share: Share,
-    child: PluginChild,
+    child: PluginEnd,
     remote: (condemn: ProcessLease["condemn"]) => PluginProcess,
   ): ProcessLease {
     const condemn = (reason: string) => this.#condemn(share, child, reason);
@@ -100,9 +102,16 @@ export class Resident {
 
   /** Resolves when the process has ended, if it was the last share or the process is condemned. */
   async release(share: Share, reason: string): Promise<void> {
-    this.#leave(share);
+    if (this.#options.stays) this.leave(share);
+    else this.#leave(share);
     if (this.#condemnation !== undefined) await this.#condemnation;
-    else if (this.#shares.size === 0) await this.end(reason);
+    else if (this.#shares.size === 0 && !this.#options.stays) await this.end(reason);
+  }
+
+  /** It is gone, which is nobody's failure: who lives in it starts again elsewhere. */
+  abandon(reason: TaskError): void {
+    this.#options.onRetired(this);
+    for (const { condemned } of this.#shares) condemned.abort(reason);
   }
 
   /** Gives a share back and leaves the process running, whoever is left. */
@@ -124,17 +133,17 @@ export class Resident {
     if (!this.#shares.delete(share)) return;
     if (this.#shares.size > 0) return;
     this.#lastConnector = share.connector;
-    this.#emptied.resolve();
+    this.#emptied?.resolve();
   }
 
   /** The one that did not stop is left out; the first one's word starts the end. */
-  #condemn(share: Share, child: PluginChild, reason: string): Promise<void> {
+  #condemn(share: Share, child: PluginEnd, reason: string): Promise<void> {
     this.#leave(share);
     this.#condemnation ??= this.#endCondemned(child, reason);
     return this.#condemnation;
   }
 
-  async #endCondemned(child: PluginChild, reason: string): Promise<void> {
+  async #endCondemned(child: PluginEnd, reason: string): Promise<void> {
     this.#options.onRetired(this);
     child.condemn(reason);
     const text = `plugin process ${child.pid} (${this.plugin.name}) has to end: ${reason}`;
@@ -142,6 +151,7 @@ export class Resident {
       condemned.abort(new TaskError("plugin.condemned", text));
     }
     if (this.#shares.size > 0) {
+      this.#emptied = deferred();
       const empty = Promise.race([this.#emptied.promise, child.exited]);
       await within(empty, this.#options.condemnedMsMax, undefined);
     }

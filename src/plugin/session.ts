@@ -177,6 +177,12 @@ export class Session {
     this.#outbox.end();
   }
 
+  /** Ends it with an error that the plugin is told; nothing that still comes is heard. */
+  cut(reason: string): void {
+    this.#outbox.fail(status.ABORTED, reason);
+    this.#end();
+  }
+
   async #ask<C extends RequestCase>(
     kind: C,
     value: RequestOf<C>,
@@ -328,6 +334,12 @@ export class Session {
     this.#outbox.end();
     this.#ended.resolve();
   }
+}
+
+/** Why a session of this plugin cannot be had; undefined when it can. */
+export function versionProblem({ protocolMin, protocolMax }: Hello): string | undefined {
+  if (protocolMin <= protocolVersion && protocolMax >= protocolVersion) return undefined;
+  return `it speaks protocol ${protocolMin} to ${protocolMax}, this host speaks ${protocolVersion}`;
 }
 
 /** Tells a stranger why it is not let in, and ends its stream. */

@@ -18,6 +18,8 @@ export interface TaskStreamOptions {
   messageBytesMax: number;
   /** Why the process is gone; undefined when it is not. */
   whyGone: () => Promise<string | undefined>;
+  /** Fires, with the reason, when it has to end because nobody ends the process. */
+  streamsOver?: AbortSignal | undefined;
 }
 
 export interface TaskStreamParts extends TaskStreamOptions {
@@ -56,6 +58,7 @@ export class TaskStream<E extends object> {
   /** Of the message that is being received. */
   #messageBytes = 0;
   #taker: Deferred<void> | undefined;
+  readonly #cut = () => this.#over(String(this.#parts.streamsOver?.reason), status.ABORTED);
   #state: State = { at: "starting" };
 
   constructor(call: ByteStream, parts: TaskStreamParts) {
@@ -64,6 +67,7 @@ export class TaskStream<E extends object> {
     call.on("data", (message: Buffer) => this.#receive(message));
     call.once("end", () => this.#lost("the plugin closed its stream without Stopped"));
     call.once("cancelled", () => this.#lost(refusalOf(call) ?? "its stream broke off"));
+    parts.streamsOver?.addEventListener("abort", this.#cut, { once: true });
     // A good ticket is answered at once: only then the plugin runs user code.
     call.sendMetadata(new Metadata());
   }
@@ -242,6 +246,7 @@ export class TaskStream<E extends object> {
   }
 
   #finish(reason: string): void {
+    this.#parts.streamsOver?.removeEventListener("abort", this.#cut);
     this.outbox.end();
     this.#ended.resolve(reason);
     this.#started.reject(this.#goneError());

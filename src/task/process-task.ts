@@ -74,7 +74,9 @@ export abstract class ProcessTask<S> implements Task {
     } catch (error) {
       // What goes wrong in a process that is being ended says nothing of the task: it starts again.
       if (!condemned.aborted || signal.aborted) throw error;
-      this.parts.logger.warn({ err: error }, "the task could not stop cleanly with its process");
+      // One that is started by hand goes as it pleases.
+      const level = condemned.reason?.code === "plugin.away" ? "debug" : "warn";
+      this.parts.logger[level]({ err: error }, "the task could not stop cleanly with its process");
     }
   }
 

@@ -24,6 +24,8 @@ export interface InstanceOptions<R extends Runnable> {
   readonly clock: Clock;
   /** The plugin it needs, as far as it is known now; for the log. */
   plugin(): string | undefined;
+  /** Resolves when a plugin that was away has come, or the signal fires. */
+  arrival?(signal: AbortSignal): Promise<void>;
   /** What each run has to wait for before it can be made. */
   prepare?(signal: AbortSignal): Promise<void>;
   /**
@@ -115,6 +117,7 @@ export class Instance<R extends Runnable> {
         if (signal.aborted) {
           this.#logger.warn(`${label} failed while stopping: ${errorLine(error)}`);
         } else if (isCondemned(error)) this.#moveOut(error);
+        else if (isAway(error)) await this.#awaitPlugin(error, signal);
         else {
           await this.#awaitRestart(this.#fail(error), signal);
         }
@@ -173,6 +176,20 @@ export class Instance<R extends Runnable> {
     this.#move("starting");
   }
 
+  /** Its plugin is started by hand. That it is not there is no failure, however often. */
+  async #awaitPlugin(error: unknown, signal: AbortSignal): Promise<void> {
+    const { arrival, label, onStatus } = this.#options;
+    this.#logger.info(`${label} waits for its plugin: ${errorLine(error)}`);
+    onStatus("UNASSIGNED", null, true);
+    this.#move("waiting");
+    // Paused or stopped it needs no plugin.
+    const changed = new AbortController();
+    this.#onTarget = () => changed.abort();
+    await arrival?.(AbortSignal.any([signal, changed.signal]));
+    this.#onTarget = undefined;
+    if (!signal.aborted) this.#move("starting");
+  }
+
   /** Answers how long to wait for the next run; undefined: until somebody asks for it. */
   #fail(error: unknown): number | undefined {
     const { clock, label, onStatus, restarts } = this.#options;
@@ -218,6 +235,10 @@ export class Instance<R extends Runnable> {
 
 function isCondemned(error: unknown): boolean {
   return error instanceof HostError && error.code === "plugin.condemned";
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof HostError && error.code === "plugin.away";
 }
 
 async function untilAborted(signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import { within } from "../base/deadline.ts";
 import { FencedError, TaskError } from "../base/error.ts";
 import type { Connector, CreateConnector } from "../connector/connector.ts";
 import type { Logger } from "../observe/logger.ts";
-import type { Failure, PluginClass, PluginProcesses } from "../plugin/plugin.ts";
+import type { AttachedPlugin, Failure, PluginClass, PluginProcesses } from "../plugin/plugin.ts";
 import type { ConfigText } from "../state/config-record.ts";
 import { type ConnectorName, connectorName, type TaskId, taskText } from "../state/id.ts";
 import type { TargetState, TaskState } from "../state/status.ts";
@@ -32,7 +32,7 @@ export interface LocalWorkerOptions {
   readonly findClass: (config: ConfigText) => PluginClass | undefined;
   /** Resolves once it is known whether there is such a class: its plugin may have come just now. */
   readonly lookForClass?: (config: ConfigText, signal: AbortSignal) => Promise<void>;
-  readonly processes: Pick<PluginProcesses, "acquire">;
+  readonly processes: Pick<PluginProcesses, "acquire"> & Partial<Pick<PluginProcesses, "attached">>;
   readonly createConnector: CreateConnector;
   readonly createTask: CreateTask;
   /** `attempt`: which run of the task this is, for its log. */
@@ -122,8 +122,9 @@ class LocalWorker implements Worker {
       prepare: async (signal) => {
         plugin = await this.#look(config, signal);
       },
+      arrival: (signal) => this.#arrival(plugin, signal),
       create: (now, onState, attempt) => {
-        const { className, plugin: manifest } = orUnknown(plugin, config);
+        const { className, plugin: manifest } = this.#orUnknown(plugin, config);
         const spec = { name, className, config, stopMsMax: connectorStopMsMax };
         const acquireProcess = (signal: AbortSignal) =>
           processes.acquire({ plugin: manifest, connector: name }, signal);
@@ -187,8 +188,9 @@ class LocalWorker implements Worker {
       prepare: async (signal) => {
         plugin = await this.#look(connectorConfig, signal);
       },
+      arrival: (signal) => this.#arrival(plugin, signal),
       create: (now, onState, attempt) => {
-        const found = orUnknown(plugin, connectorConfig);
+        const found = this.#orUnknown(plugin, connectorConfig);
         const tooMany = tooManyTasks(id.connector, connectorConfig, start.taskCount);
         if (tooMany !== undefined) throw new TaskError("connector.too_many_tasks", tooMany);
         const spec: TaskSpec = {
@@ -299,6 +301,19 @@ class LocalWorker implements Worker {
     return this.#find(config);
   }
 
+  async #arrival(plugin: PluginClass | undefined, signal: AbortSignal): Promise<void> {
+    await this.#options.processes.attached?.arrival(plugin?.plugin, signal);
+  }
+
+  /** @throws TaskError `plugin.away` where the class may be one of a plugin that is still to come */
+  #orUnknown(plugin: PluginClass | undefined, config: ConfigText): PluginClass {
+    if (plugin !== undefined) return plugin;
+    const unknown = this.#options.processes.attached?.list().find(isUnknown);
+    if (unknown === undefined) throw unknownClass(config);
+    const text = `no plugin has its class ${config["connector.class"]}, but ${unknown.name} may: `;
+    throw new TaskError("plugin.away", `${text}start it with ${unknown.connect}`);
+  }
+
   #started(name: ConnectorName): Connector | undefined {
     const instance = this.#connectors.get(name)?.instance;
     return instance?.at === "running" ? instance.runnable : undefined;
@@ -325,11 +340,15 @@ class LocalWorker implements Worker {
   }
 }
 
-function orUnknown(plugin: PluginClass | undefined, config: ConfigText): PluginClass {
-  if (plugin !== undefined) return plugin;
+/** Nobody knows yet which classes it has. */
+function isUnknown({ state }: AttachedPlugin): boolean {
+  return state.at === "away" || state.at === "asking";
+}
+
+function unknownClass(config: ConfigText): TaskError {
   const name = config["connector.class"];
   const version = config["connector.plugin.version"];
-  throw new TaskError(
+  return new TaskError(
     "worker.class_unknown",
     `Failed to find any class that implements Connector and which name matches ${name}` +
       (version === undefined ? "" : ` in the version ${version}`),

@@ -10,8 +10,15 @@ import type { ConnectorName, TaskId } from "../state/id.ts";
 import type { ConnectorStatus, TargetState, TaskState } from "../state/status.ts";
 import type { TaskMeter } from "../task/task.ts";
 
-/** Where an instance is; it leaves "stopping" by disappearing. */
-export type InstanceAt = "starting" | "running" | "paused" | "stopped" | "failed" | "stopping";
+/** Where an instance is; it leaves "stopping" by disappearing. "waiting": for a plugin started by hand. */
+export type InstanceAt =
+  | "starting"
+  | "waiting"
+  | "running"
+  | "paused"
+  | "stopped"
+  | "failed"
+  | "stopping";
 
 /** What connectors and tasks have in common while they run. */
 export interface RunningInstance {
