@@ -33,6 +33,8 @@ test("the least worker file gets Connect's defaults and ours", () => {
     restartResetMs: 600_000,
     pluginConnectTimeoutMs: 30_000,
     pluginCacheDir: "",
+    pluginAttach: [],
+    pluginAttachDir: "",
     pluginRequestTimeoutMs: 60_000,
     pluginStartTimeoutMs: 60_000,
     pluginHeartbeatIntervalMs: 5_000,
@@ -106,6 +108,20 @@ for (const { timeoutMs, wrong } of [
     }
   });
 }
+
+test("plugins to wait for are named once each, by names that can be files'", () => {
+  const parse = (names: string) => parseWorkerConfig({ ...least, "plugin.attach": names });
+  assert.deepEqual(parse("a, b-1.x,a").pluginAttach, ["a", "b-1.x"]);
+  assert.throws(() => parse("a,../b"), {
+    problems: [
+      {
+        key: "plugin.attach",
+        message:
+          "Invalid value ../b for configuration plugin.attach: it names a file too: letters, digits and ._- only, at most 100",
+      },
+    ],
+  });
+});
 
 test("a wrong setting of a converter is told under its full name", () => {
   const config = { ...least, "key.converter.schemas.enable": "no" };

@@ -83,7 +83,11 @@ export class AttachedProcess implements PluginEnd {
       whyGone: async () => (await this.exited).text,
     });
     this.#state = { at: "ready", session };
-    void session.ended.then(() => this.#gone("ended its session", false));
+    void session.ended.then(() => {
+      const { breach } = session;
+      if (breach !== undefined) void this.kill(breach);
+      else this.#gone("ended its session", false);
+    });
   }
 
   get at(): State["at"] {

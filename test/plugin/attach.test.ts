@@ -199,7 +199,10 @@ test("when it comes they start, when it dies they wait, when it comes again noth
   await untilStates("in", "UNASSIGNED UNASSIGNED");
   await untilStates("out", "UNASSIGNED UNASSIGNED");
   await write(50);
-  assert.match((await view("file")).last_exit.text, /^plugin process \d+ \(file\) ended its session$/);
+  assert.match(
+    (await view("file")).last_exit.text,
+    /^plugin process \d+ \(file\) ended its session$/,
+  );
 
   const second = startFile();
   await untilStates("in", "RUNNING RUNNING");

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { within } from "../../src/base/deadline.ts";
 import type { ProcessLease } from "../../src/plugin/plugin.ts";
 import { isAlive } from "../harness/processes.ts";
-import { noSignal, rawHost, taskStart } from "../harness/raw-plugin.ts";
+import { noSignal, rawClass, rawHost, taskStart } from "../harness/raw-plugin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 async function shared(t: Parameters<typeof rawHost>[0], shutdownMsMax: number) {
@@ -55,6 +55,19 @@ test("the others are told, may only stop, and the process ends when the last of 
   assert.match(text, /was killed by the host: task alpha-0 did not stop$/);
   assert.equal(expected, false);
   await hanging.release();
+});
+
+test("a helper that became a connector's process gives the others their time too", async (t) => {
+  const { acquire, processes, manifest } = await shared(t, 20_000);
+  await processes.validate(rawClass(manifest("good"), "source"), { name: "alpha" }, noSignal);
+  const [helper] = processes.processes();
+  const hanging = await acquire("alpha", 0);
+  const task = await acquire("beta", 0);
+  assert.equal(hanging.process.pid, helper?.pid);
+  const condemning = hanging.condemn("task alpha-0 did not stop");
+  assert.ok(await isPending(condemning), "beta has not stopped yet");
+  assert.ok(isAlive(hanging.process.pid));
+  await Promise.all([task.release(), condemning]);
 });
 
 test("the others have one deadline together", async (t) => {
