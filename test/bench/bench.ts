@@ -39,7 +39,7 @@ const usage = `usage: npm run bench -- NAME … [options]
   --rounds N    how often each is measured
   --records N   records of a round (path, lanes)
   --seconds N   how long a round takes (latency, memory)
-  --json        one JSON object on stdout`;
+  --json        one JSON object on stdout, the tables on stderr`;
 
 await main();
 
@@ -70,11 +70,12 @@ async function main(): Promise<void> {
   };
   const machine = thisMachine();
   const done: Record<string, object[]> = {};
-  if (!values.json) console.log(machineText());
+  const show = values.json ? console.error : console.log;
+  show(machineText());
   for (const name of names) {
     const sections = (await benchmarks[name]?.(options)) ?? [];
     done[name] = sections.map(jsonOf);
-    if (!values.json) for (const section of sections) console.log(`\n${textOf(section)}`);
+    for (const section of sections) show(`\n${textOf(section)}`);
   }
   if (values.json) console.log(JSON.stringify({ machine, benchmarks: done }, undefined, 2));
 
