@@ -43,6 +43,7 @@ class Waiting {
   readonly batchSeq: number;
   readonly count: number;
   readonly entries: Entry[];
+  /** Kept only where a part of it may be asked for: its arrays are the plugin's whole message. */
   readonly batch: BatchInFlight | undefined;
   /** One byte a record; 1 = stored. */
   readonly stored: Uint8Array;
@@ -55,6 +56,11 @@ class Waiting {
     this.batch = batch;
     this.stored = new Uint8Array(count);
     this.pending = count;
+  }
+
+  /** Batches count from 1. */
+  get isCheckpoint(): boolean {
+    return this.batchSeq === 0;
   }
 }
 
@@ -74,7 +80,8 @@ export class InFlight {
     const offsets = sourceOffsetsOf(batch.columns, batch.definitions, batch.offsetMode);
     const entries = offsets.map((offset) => this.#enter(offset, batch.offsetMode === "last"));
     if (pollEnd) this.#endPoll();
-    const waiting = new Waiting(batch.batchSeq, batch.columns.count, entries, batch);
+    const kept = batch.offsetMode === "per-record" ? batch : undefined;
+    const waiting = new Waiting(batch.batchSeq, batch.columns.count, entries, kept);
     this.#waiting.push(waiting);
     this.#byBatch.set(batch.batchSeq, waiting);
     this.#advance();
@@ -85,7 +92,7 @@ export class InFlight {
     this.#open.delete(partition);
     // I5: checkpoints that follow each other are one, whose newest offset of a partition counts.
     const last = this.#waiting.at(-1);
-    if (last === undefined || last.batch !== undefined) this.#waiting.push(new Waiting(0, 0, []));
+    if (!last?.isCheckpoint) this.#waiting.push(new Waiting(0, 0, []));
     const { entries } = this.#waiting.at(-1) as Waiting;
     const before = entries.findIndex((entry) => entry.partition === partition);
     if (before >= 0) entries.splice(before, 1);
@@ -96,8 +103,8 @@ export class InFlight {
   /** Checkpoints that wait for records before them; the caller keeps their number small. */
   get waitingCheckpoints(): number {
     let count = 0;
-    for (const { batch, entries } of this.#waiting)
-      if (batch === undefined) count += entries.length;
+    for (const { isCheckpoint, entries } of this.#waiting)
+      if (isCheckpoint) count += entries.length;
     return count;
   }
 
@@ -174,7 +181,7 @@ export class InFlight {
       const head = this.#waiting[0];
       if (head === undefined || head.pending > 0) return;
       this.#waiting.shift();
-      if (head.batch !== undefined) {
+      if (!head.isCheckpoint) {
         this.#byBatch.delete(head.batchSeq);
         this.#ackedThrough = head.batchSeq;
         this.#ackedCount += head.count;
@@ -188,7 +195,7 @@ export class InFlight {
 
   #takePartial(): void {
     const head = this.#waiting[0];
-    if (head?.batch === undefined || head.batch.offsetMode === "last") return;
+    if (head?.batch === undefined) return;
     let length = head.stored.indexOf(0);
     if (length < 0) length = head.count;
     const { columns, definitions } = head.batch;
