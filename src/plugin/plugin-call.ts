@@ -16,6 +16,9 @@ export interface CallParts {
 
 type AnswerInit = MessageInitShape<typeof AnswerSchema>;
 
+/** I5 */
+const refusalCharsMax = 1_000;
+
 /** Sends exactly one final answer, in parts where it is long; the next part waits for `reply`. */
 export async function answerCall(
   call: Call,
@@ -23,7 +26,9 @@ export async function answerCall(
   reply: (answer: AnswerInit) => Promise<void>,
 ): Promise<void> {
   const { id } = call;
-  const refuse = (code: FailureCode, text: string) => {
+  const refuse = (code: FailureCode, why: string) => {
+    // It may name what the plugin sent, and has to fit into a message.
+    const text = why.slice(0, refusalCharsMax);
     const value = { code, class: FailureClass.FATAL, text };
     return reply({ id, kind: { case: "failure", value } });
   };

@@ -317,14 +317,19 @@ export class Session {
     void this.#answer(call);
   }
 
+  /** Never rejects: what cannot be sent must not end the host. */
   async #answer(call: Call): Promise<void> {
-    await answerCall(call, this.#options, async (value) => {
-      // I5: an answer is sent only when there is room, so a plugin that asks without reading keeps
-      // its calls open. One that was sent may be read, and the next call made, before the host
-      // learns that there is room again; so sending it ends the call.
-      while (this.#outbox.isFull) await this.#outbox.drained();
-      this.#send({ case: "answer", value });
-    });
+    try {
+      await answerCall(call, this.#options, async (value) => {
+        // I5: an answer is sent only when there is room, so a plugin that asks without reading keeps
+        // its calls open. One that was sent may be read, and the next call made, before the host
+        // learns that there is room again; so sending it ends the call.
+        while (this.#outbox.isFull) await this.#outbox.drained();
+        this.#send({ case: "answer", value });
+      });
+    } catch (error) {
+      this.#options.logger.error({ err: error }, "a call of a plugin could not be answered");
+    }
     this.#openCalls -= 1;
   }
 

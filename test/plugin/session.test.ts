@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { noSignal, rawHost } from "../harness/raw-plugin.ts";
+import { waitFor } from "../harness/wait-for.ts";
 
 for (const chars of [20, 60_000]) {
   test(`a plugin may always have 64 calls open, with answers of ${chars} characters`, async (t) => {
@@ -21,7 +22,7 @@ for (const chars of [20, 60_000]) {
 }
 
 test("I5: a 65th open call ends the session", async (t) => {
-  const { processes, manifest, log } = await rawHost(t, {
+  const { processes, manifest } = await rawHost(t, {
     calls: {
       readOffsets: () => new Promise(() => {}),
       requestTaskReconfiguration: () => {},
@@ -30,7 +31,17 @@ test("I5: a 65th open call ends the session", async (t) => {
   });
   const use = { plugin: manifest("good"), connector: "alpha" };
   const lease = await processes.acquire(use, noSignal);
-  await assert.rejects(lease.process.taskConfigs("alpha", 65, []), { code: "plugin.gone" });
-  const { err } = log.find("the plugin broke the contract on its session") ?? {};
-  assert.match(JSON.stringify(err), /more than 64 calls are open/);
+  await assert.rejects(lease.process.taskConfigs("alpha", 65, []), {
+    code: "plugin.gone",
+    message: /was killed by the host: the plugin broke the contract: more than 64 calls are open/,
+  });
+});
+
+test("a call that names more than fits into an answer gets a short one, and the host lives on", async (t) => {
+  const { processes, manifest, log } = await rawHost(t);
+  const lease = await processes.acquire({ plugin: manifest("good"), connector: "alpha" }, noSignal);
+  const asking = lease.process.taskConfigs("alpha", 66, []);
+  asking.catch(() => {});
+  await waitFor(() => log.find("answered: ") !== undefined, { withinMs: 10_000 });
+  assert.match(String(log.find("answered: ")?.["msg"]), /^answered: connector x{900}/);
 });
