@@ -93,8 +93,7 @@ export class HelperProcesses {
     const key = helperKey(plugin);
     const known = this.#helpers.get(key);
     if (known !== undefined) {
-      const { isStarting, isUsable } = known.resident;
-      if (known.signature === signature && (isStarting || isUsable)) return known;
+      if (known.signature === signature && known.resident.takesWork) return known;
       // An older program, or one that is going: it answers what it can and ends.
       this.#retire(known);
       if (known.asked === 0) this.#end(known);

@@ -82,3 +82,21 @@ test("I5: more than so many do not wait", async () => {
     message: "cannot start a plugin process: 1 others wait to be started",
   });
 });
+
+test("a turn that comes in the moment in which a launch is given up goes to the next", async () => {
+  // Nobody knows how many microtasks lie between the two, so each distance is tried.
+  for (let distance = 0; distance < 12; distance += 1) {
+    const { start, started, launches } = queueOf({ atOnceMax: 1 });
+    const giveUp = new AbortController();
+    for (const name of ["a", "b", "c"]) {
+      void start(name, name === "b" ? giveUp.signal : noSignal);
+    }
+    assert.equal(await started(), "a");
+    launches.get("a")?.resolve("");
+    for (let step = 0; step < distance; step += 1) await undefined;
+    giveUp.abort();
+    await started();
+    launches.get("b")?.resolve("");
+    assert.match(await started(), /^ab?c$/, `${distance} microtasks later`);
+  }
+});

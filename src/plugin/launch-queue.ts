@@ -56,13 +56,16 @@ export class LaunchQueue {
       throw new TaskError("plugin.launch_failed", text);
     }
     const turn = deferred();
-    const abort = () => turn.reject(signal.reason);
+    const abort = () => {
+      // At once: whoever hands on a turn in this moment must not hand it here.
+      this.#waiting.delete(turn);
+      turn.reject(signal.reason);
+    };
     this.#waiting.add(turn);
     signal.addEventListener("abort", abort, { once: true });
     try {
       await turn.promise;
     } finally {
-      this.#waiting.delete(turn);
       signal.removeEventListener("abort", abort);
     }
   }

@@ -182,7 +182,8 @@ class ProcessPool implements PluginProcesses {
     const signature = await launchSignature(plugin);
     signal.throwIfAborted();
     const key = this.#keyOf(use);
-    const resident = this.#open.get(key) ?? this.#settle(key, plugin, signature);
+    const open = this.#open.get(key);
+    const resident = open?.takesWork ? open : this.#settle(key, plugin, signature);
     const share = resident.share(connector);
     try {
       const child = await untilAborted(resident.child, signal);

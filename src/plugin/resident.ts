@@ -68,6 +68,11 @@ export class Resident {
     return [...names].filter((name) => name !== "");
   }
 
+  /** For whoever comes now: a session that has ended is seen before the exit, which takes a while. */
+  get takesWork(): boolean {
+    return this.isStarting || this.isUsable;
+  }
+
   /** Its start was called off; that is no failure of the plugin. */
   get isGivenUp(): boolean {
     return this.#cancel.signal.aborted;

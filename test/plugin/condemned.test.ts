@@ -105,3 +105,17 @@ test("a task that neither starts nor stops condemns the process, and its start f
   });
   assert.equal(isAlive(task.process.pid), false);
 });
+
+test("a process whose session has ended takes nobody in, also before its exit", async (t) => {
+  const { processes, manifest } = await rawHost(t, { processPer: "plugin" });
+  const plugin = manifest("closes-session");
+  const acquire = () => processes.acquire({ plugin, connector: "alpha" }, noSignal);
+  await acquire();
+  const newcomers: Promise<unknown>[] = [];
+  const together = () => {
+    newcomers.push(acquire());
+    return processes.processes().length === 2;
+  };
+  await waitFor(together, { withinMs: 5_000, what: "another process beside the first" });
+  await Promise.all(newcomers);
+});
