@@ -41,7 +41,7 @@ test("the least worker file gets Connect's defaults and ours", () => {
     pluginHeartbeatTimeoutMs: 120_000,
     pluginMemoryBytesMax: 0,
     pluginMessageBytesMax: 4_194_304,
-    pluginWindowBytes: 16_777_216,
+    pluginWindowBytes: 4_194_304,
     producer: {},
     embedded: {
       partitions: 1,
