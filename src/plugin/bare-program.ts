@@ -2,6 +2,7 @@
  * One file in a folder of `plugin.path` on its way from "there is a file" to "it is this plugin": it is
  * left alone until nobody writes to it any more, looked up by its digest, and asked once if unknown.
  */
+import type { BigIntStats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { Backoff } from "../base/backoff.ts";
@@ -28,6 +29,8 @@ export interface BareParts {
   readonly clock: Clock;
   /** How long a file must not have changed before it is read. */
   readonly settleMs: number;
+  /** How long it may go on changing before it is given up until the next look. */
+  readonly settledMsMax: number;
   /** The state has changed. */
   readonly onChange: () => void;
 }
@@ -49,6 +52,9 @@ const programBytesMax = 1_024 * 1_024 * 1_024;
 /** A manifest of that size could not be read either. */
 const descriptionCharsMax = 4 * 1_024 * 1_024;
 
+/** With the pauses between them more than half a minute. */
+const looksMax = 8;
+
 export class BareProgram {
   readonly path: string;
   readonly foundMs: number;
@@ -59,11 +65,13 @@ export class BareProgram {
   #state: BareState = { at: "looking" };
   /** Of the file that the final state is about. */
   #stamp = "";
+  #isRestless = false;
 
-  constructor(path: string, parts: BareParts) {
+  /** `foundMs`: when it was seen first, if it has been given up since. */
+  constructor(path: string, parts: BareParts, foundMs = parts.clock.elapsedMs()) {
     this.path = path;
     this.#parts = parts;
-    this.foundMs = parts.clock.elapsedMs();
+    this.foundMs = foundMs;
   }
 
   get state(): BareState {
@@ -84,6 +92,11 @@ export class BareProgram {
     return this.#state.at !== "looking" && this.#state.at !== "asking";
   }
 
+  /** It was given up because it went on changing. */
+  get isRestless(): boolean {
+    return this.#isRestless;
+  }
+
   /** What is known of it is about another file than the one that is there now. */
   isStale(stamp: string): boolean {
     return this.isFinal && this.#stamp !== stamp;
@@ -98,8 +111,13 @@ export class BareProgram {
   async run(parent: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([parent, this.#stop.signal]);
     const backoff = new Backoff({ firstMs: this.#parts.settleMs, maxMs: 10_000, jitter: 0 });
-    while (!signal.aborted) {
-      const found = await this.#find(signal);
+    for (let looks = 1; !signal.aborted; looks += 1) {
+      let found = await this.#find(signal);
+      // I5: it may write into itself whenever it runs.
+      if (found === "changed" && looks === looksMax) {
+        const reason = `it has changed each of the ${looks} times that it was asked what it offers`;
+        found = { at: "unusable", reason };
+      }
       if (found !== "changed") {
         if (!signal.aborted) this.#move(found);
         break;
@@ -114,10 +132,19 @@ export class BareProgram {
   /** "changed": the file is not what it was when this began. */
   async #find(signal: AbortSignal): Promise<Final | "changed"> {
     try {
+      const first = await this.#stat();
+      // A plugin may write beside itself all the time: of no file that is just data is anything awaited.
+      if (!isExecutable(first) && !(await isProgram(this.path))) {
+        this.#stamp = stampOf(first);
+        return { at: "ignored" };
+      }
       const stats = await this.#settled(signal);
       this.#stamp = stampOf(stats);
-      const isExecutable = (stats.mode & 0o111n) !== 0n;
-      const refused = await this.#whyNotRun(isExecutable, Number(stats.size));
+      if (this.#isRestless) {
+        const ms = this.#parts.settledMsMax;
+        return { at: "unusable", reason: `it has been written to for ${ms} ms without a pause` };
+      }
+      const refused = await this.#whyNotRun(isExecutable(stats), Number(stats.size));
       if (refused !== undefined) return refused;
       const digest = await fileDigest(this.path, signal);
       const manifest = await this.#parts.cache.read(digest, this.path);
@@ -134,15 +161,18 @@ export class BareProgram {
     }
   }
 
-  /** Waits until it has not changed for a moment: it may be on its way here. */
-  async #settled(signal: AbortSignal) {
-    const { clock, settleMs } = this.#parts;
+  /** Waits until it has not changed for a moment: it may be on its way here. I5: not for ever. */
+  async #settled(signal: AbortSignal): Promise<BigIntStats> {
+    const { clock, settleMs, settledMsMax } = this.#parts;
+    const startMs = clock.elapsedMs();
     for (let before = ""; ; ) {
-      const stats = await stat(this.path, { bigint: true });
+      const stats = await this.#stat();
       const stamp = stampOf(stats);
       const changedMs = Math.max(Number(stats.mtimeMs), Number(stats.ctimeMs));
       const ageMs = clock.nowMs() - changedMs;
       if (ageMs >= settleMs || stamp === before) return stats;
+      this.#isRestless = clock.elapsedMs() - startMs >= settledMsMax;
+      if (this.#isRestless) return stats;
       signal.throwIfAborted();
       before = stamp;
       // Below 0 where the file comes from a machine whose clock is ahead.
@@ -150,14 +180,14 @@ export class BareProgram {
     }
   }
 
-  async #whyNotRun(isExecutable: boolean, sizeBytes: number): Promise<Final | undefined> {
+  async #whyNotRun(executable: boolean, sizeBytes: number): Promise<Final | undefined> {
     if (!(await isProgram(this.path))) {
-      if (!isExecutable) return { at: "ignored" };
+      if (!executable) return { at: "ignored" };
       const reason =
         "it may be executed but is not a program: it begins with neither #! nor the mark of one";
       return { at: "unusable", reason };
     }
-    if (!isExecutable) {
+    if (!executable) {
       const reason =
         "it is a program without execute permission; if it is a plugin, give it one with chmod +x";
       return { at: "unusable", reason };
@@ -195,7 +225,11 @@ export class BareProgram {
   }
 
   async #stampNow(): Promise<string> {
-    return stampOf(await stat(this.path, { bigint: true }));
+    return stampOf(await this.#stat());
+  }
+
+  #stat(): Promise<BigIntStats> {
+    return stat(this.path, { bigint: true });
   }
 
   #move(state: BareState): void {
@@ -203,6 +237,10 @@ export class BareProgram {
     this.#state = state;
     this.#parts.onChange();
   }
+}
+
+function isExecutable({ mode }: BigIntStats): boolean {
+  return (mode & 0o111n) !== 0n;
 }
 
 /** Somebody has it open for writing. */

@@ -12,7 +12,12 @@ export async function readManifestFile(
 ): Promise<readonly PluginClass[] | UnusablePlugin> {
   let text: string;
   try {
-    const { size } = await stat(path);
+    const stats = await stat(path);
+    const { size } = stats;
+    // Opening a pipe waits for its writer, and the host has few threads for that.
+    if (!stats.isFile() && !stats.isDirectory()) {
+      return { path, reason: "it cannot be read: it is not a file" };
+    }
     if (size > manifestBytesMax) return { path, reason: `it has ${size} bytes, too many to read` };
     text = await readFile(path, "utf8");
   } catch (error) {

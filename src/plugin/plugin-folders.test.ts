@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { appendFileSync } from "node:fs";
 import { appendFile, chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -353,4 +355,64 @@ test("its end ends what is being asked, and nothing is looked at after it", asyn
   await pluginFolder(join(plugins, "late"), "a.Late");
   await folders.look();
   assert.deepEqual(namesOf(folders), []);
+});
+
+test("a file that is written to all the time keeps nobody waiting, whatever it is", async (t) => {
+  const { plugins, open } = await place(t);
+  await pluginFolder(join(plugins, "one"), "a.One");
+  const data = join(plugins, "data");
+  const busy = join(plugins, "busy");
+  await writeFile(data, "1");
+  await program(busy);
+  const writing = setInterval(() => {
+    appendFileSync(data, "1");
+    appendFileSync(busy, "\n");
+  }, 5);
+  t.after(() => clearInterval(writing));
+  const folders = await open({ settleMs: 5_000, askMsMax: 300 });
+  const startMs = performance.now();
+  await folders.look({ name: "a.One", signal: AbortSignal.timeout(20_000) });
+  const tookMs = performance.now() - startMs;
+  assert.ok(tookMs < 5_000, `${tookMs}`);
+  assert.equal(reasonsOf(folders)[data], undefined);
+});
+
+test("a class that nobody has is not waited for because of a file that never settles", async (t) => {
+  const { plugins, open } = await place(t);
+  const busy = join(plugins, "busy");
+  await program(busy);
+  const writing = setInterval(() => appendFileSync(busy, "\n"), 5);
+  t.after(() => clearInterval(writing));
+  const folders = await open({ settleMs: 50, askMsMax: 100, settledMsMax: 400 });
+  const signal = AbortSignal.timeout(20_000);
+  await folders.look({ name: "a.Nobody", signal });
+  assert.equal(signal.aborted, false);
+  assert.match(reasonsOf(folders)[busy] ?? "", /^it has been written to for 400 ms/);
+});
+
+test("what is called plugin.json and is no file is not opened", async (t) => {
+  const { plugins, open } = await place(t);
+  await pluginFolder(join(plugins, "one"), "a.One");
+  const pipe = join(plugins, "pipe");
+  await mkdir(pipe);
+  execFileSync("mkfifo", [join(pipe, "plugin.json")]);
+  const folders = await open({ seeMsMax: 2_000 });
+  assert.deepEqual(namesOf(folders), ["a.One 1"]);
+  assert.match(reasonsOf(folders)[join(pipe, "plugin.json")] ?? "", /not a file/);
+});
+
+test("a program that changes whenever it is asked is asked a few times", async (t) => {
+  const { plugins, open } = await place(t);
+  const path = join(plugins, "self");
+  await program(path);
+  let asked = 0;
+  const describe: Describe = async (plugin) => {
+    asked += 1;
+    appendFileSync(path, "\n");
+    return described(plugin, "bare.Self");
+  };
+  const folders = await open({ settleMs: 2, describe });
+  await folders.look({ name: "a.Nobody", signal: AbortSignal.timeout(20_000) });
+  assert.equal(asked, 8);
+  assert.match(reasonsOf(folders)[path] ?? "", /^it has changed each of the 8 times/);
 });

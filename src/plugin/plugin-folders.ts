@@ -42,6 +42,8 @@ export interface PluginFoldersOptions {
   seeMsMax?: number;
   /** For how long a file must not have changed before it is read. */
   settleMs?: number;
+  /** How long a file may go on changing before it is listed as unusable. */
+  settledMsMax?: number;
   lookInto?: typeof lookIntoFolders;
 }
 
@@ -68,6 +70,7 @@ export async function openPluginFolders(options: PluginFoldersOptions): Promise<
     seenMsMin: 1_000,
     seeMsMax: 5_000,
     settleMs: 300,
+    settledMsMax: 30_000,
     lookInto: lookIntoFolders,
     ...options,
   };
@@ -115,7 +118,7 @@ class LiveCatalog implements PluginFolders {
 
   constructor(options: Options) {
     this.#options = options;
-    const { cacheDirectory, clock, describe, logger, mayAsk, settleMs } = options;
+    const { cacheDirectory, clock, describe, logger, mayAsk, settledMsMax, settleMs } = options;
     this.#bareParts = {
       cache: new DescriptionCache(cacheDirectory, logger),
       describe: async (plugin, signal) => {
@@ -126,6 +129,7 @@ class LiveCatalog implements PluginFolders {
       turns: new Turns(askedAtOnceMax),
       clock,
       settleMs,
+      settledMsMax,
       onChange: () => this.#publish(),
     };
     this.#scope.defer(() => this.#watch.close());
@@ -150,17 +154,16 @@ class LiveCatalog implements PluginFolders {
 
   async look(wanted?: WantedClass): Promise<void> {
     await this.see();
-    const { askMsMax, clock } = this.#options;
     if (wanted === undefined) {
-      const waits = this.#pending().map(({ done, foundMs }) =>
-        within(done, Math.max(0, foundMs + askMsMax - clock.elapsedMs()), undefined),
-      );
-      await Promise.all(waits);
+      await this.#patiently(({ done }) => done);
       return;
     }
     const { name, kinds, wish } = wanted;
     const signal = AbortSignal.any([wanted.signal, this.#scope.signal]);
-    await untilAborted(Promise.all(this.#pending().map(({ identified }) => identified)), signal);
+    await untilAborted(
+      this.#patiently(({ identified }) => identified),
+      signal,
+    );
     // One that is still being asked may be newer: what is known will do.
     while (!signal.aborted && this.find(name, kinds, wish) === undefined) {
       const pending = this.#pending().map(({ done }) => done);
@@ -236,15 +239,17 @@ class LiveCatalog implements PluginFolders {
     const files = new Map(
       entries.flatMap((entry) => (entry.at === "file" ? [[entry.path, entry] as const] : [])),
     );
+    const restless = new Map<string, number>();
     for (const [path, program] of this.#programs) {
       const file = files.get(path);
       if (file !== undefined && !program.isStale(file.stamp)) continue;
+      if (program.isRestless) restless.set(path, program.foundMs);
       program.stop();
       this.#programs.delete(path);
     }
     for (const path of files.keys()) {
       if (this.#programs.has(path)) continue;
-      const program = new BareProgram(path, this.#bareParts);
+      const program = new BareProgram(path, this.#bareParts, restless.get(path));
       this.#programs.set(path, program);
       this.#scope.spawn(
         (signal) => program.run(signal),
@@ -257,6 +262,16 @@ class LiveCatalog implements PluginFolders {
     this.#publish();
     this.#attachedChange.resolve();
     this.#attachedChange = deferred();
+  }
+
+  /** Waits for each that is pending, but not longer than `askMsMax` since it was found. */
+  async #patiently(until: (program: BareProgram) => Promise<void>): Promise<void> {
+    const { askMsMax, clock } = this.#options;
+    const waits = this.#pending().map((program) => {
+      const leftMs = program.foundMs + askMsMax - clock.elapsedMs();
+      return within(until(program), Math.max(0, leftMs), undefined);
+    });
+    await Promise.all(waits);
   }
 
   #pending(): BareProgram[] {
