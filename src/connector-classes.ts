@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import type { SubmittedConfig } from "./config/parse.ts";
 import { pluginDescText } from "./config/validate-connector.ts";
 import { parseVersionWish } from "./config/version-range.ts";
+import type { Logger } from "./observe/logger.ts";
 import type { AttachedPlugins, PluginCatalog, PluginClass, WantedClass } from "./plugin/plugin.ts";
 
 const kinds = ["source", "sink"] as const;
@@ -13,9 +14,9 @@ const lookMsMax = 5_000;
 /** By the `connector.class` and `connector.plugin.version` of a config, or by name. */
 export class ConnectorClasses {
   readonly #catalog: PluginCatalog;
-  readonly #attached: Pick<AttachedPlugins, "list"> | undefined;
+  readonly #attached: Pick<AttachedPlugins, "arrival" | "list"> | undefined;
 
-  constructor(catalog: PluginCatalog, attached?: Pick<AttachedPlugins, "list">) {
+  constructor(catalog: PluginCatalog, attached?: Pick<AttachedPlugins, "arrival" | "list">) {
     this.#catalog = catalog;
     this.#attached = attached;
   }
@@ -39,6 +40,19 @@ export class ConnectorClasses {
   /** See `PluginCatalog.look`; without a signal for a few seconds. */
   look(config: SubmittedConfig, signal = AbortSignal.timeout(lookMsMax)): Promise<void> {
     return this.#catalog.look({ ...wanted(config), signal });
+  }
+
+  /** Until it is found, no plugin that is still to attach may have it, or the signal fires. */
+  async awaitClass(config: SubmittedConfig, logger: Logger, signal: AbortSignal): Promise<void> {
+    for (let isTold = false; !signal.aborted && this.find(config) === undefined; isTold = true) {
+      const unknown = (this.#attached?.list() ?? []).filter((one) => one.isUnknown);
+      if (unknown.length === 0) return;
+      const connect = unknown.map((one) => one.connect).join(" or ");
+      const text = `no plugin has class ${config["connector.class"]}, but one to attach may`;
+      if (!isTold) logger.info(`${text}: start it with ${connect}`);
+      await this.#attached?.arrival(undefined, signal);
+      await this.look(config, signal);
+    }
   }
 
   /** For the text about an unknown class. */

@@ -136,6 +136,7 @@ class Host {
       restUrl: rest.url,
       admin: kafka.admin,
       checkConnector: async (name, config) => refuseInvalid(await validate({ ...config, name })),
+      awaitClass: (submitted, signal) => classes.awaitClass(submitted, this.#logger, signal),
       putConnector: (name, config, initial) => putConnector(herder, name, config, initial),
       pidOf: (connector, task) =>
         worker.tasks().find((one) => one.id.connector === connector && one.id.task === task)?.pid,

@@ -15,6 +15,8 @@ export interface RunningHost {
    * Changes nothing. @throws ConfigError with all that is wrong; RequestError (400) for an unknown class.
    */
   checkConnector(name: string, config: ConfigText): Promise<void>;
+  /** Resolves when a plugin has its class, none that is still to attach may have it, or the signal fires. */
+  awaitClass(config: ConfigText, signal: AbortSignal): Promise<void>;
   /** Creates it, or gives it that config if it has another. */
   putConnector(name: string, config: ConfigText, initial: TargetState | undefined): Promise<void>;
   /** The process that runs a task now. */

@@ -25,8 +25,10 @@ export async function standalone(workerFile: string, connectorFiles: string[]): 
   const asked = askedToStop();
   const host = await startHost(worker, { source: `the worker config file ${workerFile}` });
   try {
-    await checkConnectors(host, connectors);
-    for (const connector of connectors) await putConnector(host, connector);
+    // A plugin that is started by hand may be the first to know the class.
+    for (const { config } of connectors) await host.awaitClass(config, asked);
+    if (!asked.aborted) await checkConnectors(host, connectors);
+    for (const connector of connectors) if (!asked.aborted) await putConnector(host, connector);
     const stopped = asked.aborted ? undefined : once(asked, "abort");
     await Promise.race([stopped, host.failed]);
   } finally {

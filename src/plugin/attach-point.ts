@@ -39,8 +39,8 @@ export class AttachPoint {
   }
 
   get view(): AttachedPlugin {
-    const { name, connect, state } = this;
-    return { name, connect, file: this.#file.path, state };
+    const { name, connect, isUnknown, state } = this;
+    return { name, connect, file: this.#file.path, isUnknown, state };
   }
 
   get live(): Resident | undefined {

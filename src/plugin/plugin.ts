@@ -241,6 +241,8 @@ export interface AttachedPlugin {
   readonly connect: string;
   /** The file with address and token. */
   readonly file: string;
+  /** Nobody knows yet which classes it has. */
+  readonly isUnknown: boolean;
   readonly state:
     | { readonly at: "away" }
     | { readonly at: "asking" }

@@ -3,7 +3,7 @@ import { within } from "../base/deadline.ts";
 import { FencedError, TaskError } from "../base/error.ts";
 import type { Connector, CreateConnector } from "../connector/connector.ts";
 import type { Logger } from "../observe/logger.ts";
-import type { AttachedPlugin, Failure, PluginClass, PluginProcesses } from "../plugin/plugin.ts";
+import type { Failure, PluginClass, PluginProcesses } from "../plugin/plugin.ts";
 import type { ConfigText } from "../state/config-record.ts";
 import { type ConnectorName, connectorName, type TaskId, taskText } from "../state/id.ts";
 import type { TargetState, TaskState } from "../state/status.ts";
@@ -308,10 +308,12 @@ class LocalWorker implements Worker {
   /** @throws TaskError `plugin.away` where the class may be one of a plugin that is still to come */
   #orUnknown(plugin: PluginClass | undefined, config: ConfigText): PluginClass {
     if (plugin !== undefined) return plugin;
-    const unknown = this.#options.processes.attached?.list().find(isUnknown);
-    if (unknown === undefined) throw unknownClass(config);
-    const text = `no plugin has its class ${config["connector.class"]}, but ${unknown.name} may: `;
-    throw new TaskError("plugin.away", `${text}start it with ${unknown.connect}`);
+    const attached = this.#options.processes.attached?.list() ?? [];
+    const unknown = attached.filter((one) => one.isUnknown);
+    if (unknown.length === 0) throw unknownClass(config);
+    const connect = unknown.map((one) => one.connect).join(" or ");
+    const text = `no plugin has its class ${config["connector.class"]}, but one to attach may`;
+    throw new TaskError("plugin.away", `${text}: start it with ${connect}`);
   }
 
   #started(name: ConnectorName): Connector | undefined {
@@ -338,11 +340,6 @@ class LocalWorker implements Worker {
     this.#incarnations += 1;
     return this.#incarnations;
   }
-}
-
-/** Nobody knows yet which classes it has. */
-function isUnknown({ state }: AttachedPlugin): boolean {
-  return state.at === "away" || state.at === "asking";
 }
 
 function unknownClass(config: ConfigText): TaskError {

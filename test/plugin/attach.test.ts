@@ -120,8 +120,13 @@ before(async () => {
   await writeFile(source, "");
   await writeFile(join(directory, "handmade.mjs"), handmade);
   const connector = { name: "in", "connector.class": "FileStreamSource", topic: "lines" };
+  await start([{ ...connector, file: source }]);
+});
+
+async function start(connectors: readonly Record<string, string>[]): Promise<void> {
   host = await startHost({
     directory,
+    connectors,
     worker: {
       "plugin.attach": "file,handmade",
       "plugin.attach.dir": files,
@@ -132,9 +137,8 @@ before(async () => {
       "task.shutdown.graceful.timeout.ms": "1000",
       "restart.attempts.max": "0",
     },
-    connectors: [{ ...connector, file: source }],
   });
-});
+}
 
 after(async () => {
   for (const plugin of started) plugin.child.kill("SIGKILL");
@@ -341,4 +345,17 @@ test("the host says goodbye and takes the files with it", async () => {
     await assert.rejects(stat(fileOf("handmade")), { code: "ENOENT" });
   }
   await untilAllHere();
+});
+
+test("a connector that the log knows waits for its class", async () => {
+  await start([]);
+  await untilStates("made", "UNASSIGNED UNASSIGNED");
+  assert.equal((await host.request("POST", "/connectors/made/restart")).status, 204);
+  const waits = `waits for its plugin: no plugin has its class handmade.Sink, but one to attach may`;
+  const told = host.log.find((line) => line.includes(waits)) ?? assert.fail(logText());
+  assert.ok(told.includes(`BULKHEAD_CONNECT=${fileOf("handmade")}`), told);
+  startHandmade();
+  await untilStates("made", "RUNNING RUNNING");
+  assert.deepEqual(failures(), []);
+  assert.equal(await host.stop(), 0, logText());
 });
