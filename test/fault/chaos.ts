@@ -1,6 +1,6 @@
 /**
- * `npm run chaos`: long rounds of killing, then the property tests and the fuzz on twenty times as many
- * inputs. `--rounds N` (20), `--seed N`, `--kills N` (5).
+ * `npm run chaos`: long rounds of killing, at random moments and at random points of a plugin's life, then
+ * the property tests and the fuzz on twenty times as many inputs. `--rounds N` (20), `--seed N`, `--kills N` (5).
  */
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { dieRound } from "./die-round.ts";
 import { killRound, type Victim } from "./kill-round.ts";
 
 const { values } = parseArgs({
@@ -23,6 +24,15 @@ let passed = 0;
 let failed = 0;
 try {
   for (let round = 0; round < Number(values.rounds); round += 1) {
+    const points = { seed: Number(values.seed) + round, kills: Number(values.kills) };
+    try {
+      await dieRound(points);
+      console.log(`ok    seed ${points.seed}, killed at ${points.kills} points of their lives`);
+      passed += 1;
+    } catch (error) {
+      console.log(`FAIL  ${(error as Error).message}`);
+      failed += 1;
+    }
     for (const victim of victims) {
       const seed = Number(values.seed) + round;
       const own = join(directory, `${round}-${victim.replace(" ", "-")}`);
