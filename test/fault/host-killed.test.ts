@@ -42,7 +42,7 @@ test("plugins of a killed host end by themselves, and its successor loses nothin
 async function arrive(file: string, wanted: readonly string[]): Promise<void> {
   await waitFor(async () => (await linesOf(file)).includes(wanted.at(-1) as string), {
     withinMs: 20_000,
-    everyMs: 50,
+    everyMs: 100,
     what: `${wanted.at(-1)} to arrive`,
   });
   assert.deepEqual([...new Set(await linesOf(file))].slice(0, wanted.length), wanted);

@@ -68,7 +68,7 @@ describe("a process that has a connector of its own", () => {
           trace = (await fault.status("crashes"))?.connector.trace ?? "";
           return trace.startsWith("failed 3 times within 10 min and was given up\n");
         },
-        { withinMs: 15_000, everyMs: 50, what: "the host to give up" },
+        { withinMs: 15_000, everyMs: 100, what: "the host to give up" },
       );
       assert.match(
         trace,
@@ -148,7 +148,7 @@ describe("a process that has a connector of its own", () => {
     };
     await waitFor(async () => (await mine()).includes(wanted.at(-1) as string), {
       withinMs: 20_000,
-      everyMs: 50,
+      everyMs: 100,
       what: `all records of ${name}`,
     });
     assert.deepEqual((await mine()).slice(0, numbers), wanted);
@@ -157,7 +157,7 @@ describe("a process that has a connector of its own", () => {
   function logged(line: RegExp): Promise<void> {
     return waitFor(() => fault.host.log.some((one) => line.test(one)), {
       withinMs: 10_000,
-      everyMs: 50,
+      everyMs: 100,
       what: `a line of the log like ${line}`,
     });
   }

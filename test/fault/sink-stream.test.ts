@@ -91,7 +91,7 @@ async function arriveWhole(name: string): Promise<void> {
   const last = wanted.at(-1) as string;
   await waitFor(async () => (await linesOf(file)).includes(last), {
     withinMs: 15_000,
-    everyMs: 50,
+    everyMs: 100,
     what: `${last} to arrive at ${name}`,
   });
   assert.deepEqual([...new Set(await linesOf(file))].slice(0, wanted.length), wanted);

@@ -70,7 +70,7 @@ export class FaultHost {
     for (const plugin of plugins) await writeHostilePlugin(fault.pluginPath, plugin);
     await writeFile(fault.#source, "");
     await fault.startHost();
-    fault.#feed = setInterval(() => fault.#write(), 50);
+    fault.#feed = setInterval(() => fault.#write(), 100);
     await fault.#untilMoved(await fault.#arrived());
     return fault;
   }
@@ -137,7 +137,7 @@ export class FaultHost {
         left = lives === "nothing" ? leftBehind(before, this.#footprint()) : "";
         return left === "";
       },
-      { withinMs: 5_000, everyMs: 100, what: "nothing to be left behind" },
+      { withinMs: 20_000, everyMs: 100, what: "nothing to be left behind" },
     ).catch(() => assert.fail(`${left}\n${this.describe()}`));
     const grownBytes = this.#rssBytes() - rssBefore;
     assert.ok(grownBytes < growthMax, `the host grew by ${grownBytes} bytes`);
@@ -165,11 +165,11 @@ export class FaultHost {
   async delete(name: string): Promise<void> {
     await waitFor(
       async () => (await this.host.request("DELETE", `/connectors/${name}`)).status !== 409,
-      { withinMs: 5_000, what: `${name} to be deleted` },
+      { withinMs: 20_000, what: `${name} to be deleted` },
     );
     await waitFor(
       async () => (await this.host.request("GET", `/connectors/${name}/status`)).status === 404,
-      { withinMs: 10_000, what: `${name} to be gone` },
+      { withinMs: 20_000, what: `${name} to be gone` },
     );
   }
 
@@ -192,7 +192,7 @@ export class FaultHost {
         trace = place?.state === "FAILED" ? place.trace : undefined;
         return trace !== undefined && trace !== this.#told.get(`${name} ${who}`);
       },
-      { withinMs: 5_000, everyMs: 50, what: `${name} to fail` },
+      { withinMs: 20_000, everyMs: 100, what: `${name} to fail` },
     ).catch((error: Error) => {
       const seen = JSON.stringify(status);
       assert.fail(`${error.message}, its status is ${seen}\n${this.describe()}`);
@@ -209,7 +209,7 @@ export class FaultHost {
         const all = [status?.connector, ...(status?.tasks ?? [])];
         return all.length === tasks + 1 && all.every((one) => one?.state === "RUNNING");
       },
-      { withinMs: 15_000, everyMs: 50, what: `${name} to run` },
+      { withinMs: 15_000, everyMs: 100, what: `${name} to run` },
     ).catch((error: Error) => {
       const seen = JSON.stringify(status);
       assert.fail(`${error.message}, its status is ${seen}\n${this.describe()}`);
@@ -224,7 +224,7 @@ export class FaultHost {
         const status = await this.status(name);
         return status?.connector.state === "STOPPED" && status.tasks.length === 0;
       },
-      { withinMs: 15_000, everyMs: 50, what: `${name} to be stopped` },
+      { withinMs: 15_000, everyMs: 100, what: `${name} to be stopped` },
     );
     await this.host.request("PUT", `/connectors/${name}/resume`);
     if (outcome === "runs") await this.running(name);
@@ -234,7 +234,7 @@ export class FaultHost {
   async restart(name: string): Promise<void> {
     const path = `/connectors/${name}/restart?includeTasks=true&onlyFailed=true`;
     await waitFor(async () => (await this.host.request("POST", path)).status < 300, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       what: `${name} to be restarted`,
     });
   }
@@ -257,7 +257,7 @@ export class FaultHost {
       await this.#write();
       const wanted = await linesOf(this.#source);
       await waitFor(async () => (await linesOf(this.#sink)).includes(wanted.at(-1) ?? ""), {
-        withinMs: 10_000,
+        withinMs: 20_000,
         what: "the bystanders' last line",
       });
       const arrived = await linesOf(this.#sink);
@@ -288,7 +288,7 @@ export class FaultHost {
 
   async #untilMoved(arrived: number): Promise<void> {
     await waitFor(async () => (await this.#arrived()) > arrived, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       what: "the bystanders to move a line",
     }).catch((error: Error) => assert.fail(`${error.message}\n${this.describe()}`));
   }
