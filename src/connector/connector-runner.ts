@@ -120,7 +120,8 @@ class ConnectorRunner implements Connector {
     this.#logger = this.#parts.logger.child({ pid: lease.process.pid });
     this.#started = true;
     const starting = lease.process.startConnector(name, className, config).catch((error) => {
-      this.#started = false;
+      // One that did not answer in time may still be at it, and is stopped like one that runs.
+      if (!isLate(error)) this.#started = false;
       throw error;
     });
     await Promise.race([starting, aborted, this.#condemned()]);

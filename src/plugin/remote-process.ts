@@ -1,6 +1,6 @@
 /** A plugin process as the rest of the host sees it: requests over its session, tasks as streams. */
 
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { within } from "../base/deadline.ts";
 import { deferred } from "../base/deferred.ts";
 import { HostError, TaskError } from "../base/error.ts";
@@ -11,6 +11,7 @@ import type { Expectation, Gateway } from "./gateway.ts";
 import {
   type ClassDescription,
   DescribeRequestSchema,
+  DescribeResultSchema,
   ValidateMode,
   ValidateRequestSchema,
 } from "./gen/bulkhead/plugin/v1/config_pb.ts";
@@ -57,6 +58,7 @@ export interface RemoteProcessOptions {
 
 /** I5: each is asked for by itself. */
 const describedClassesMax = 1_000;
+const describedBytesMax = 8 * 1_024 * 1_024;
 
 /** What both kinds of stream have while a task starts. */
 interface Starting {
@@ -146,10 +148,19 @@ export class RemoteProcess implements PluginProcess {
         `it has ${plugin.classes.length} classes, more than ${describedClassesMax}`,
       );
     }
+    // I5: one deadline and one size for all of them together.
+    const endMs = performance.now() + this.#options.requestMsMax;
     const classes: ClassDescription[] = [];
+    let bytes = 0;
     for (const name of plugin.classes) {
+      const timeoutMs = Math.max(1, Math.ceil(endMs - performance.now()));
       const value = create(DescribeRequestSchema, { class: name });
-      const result = await this.#request("describe", value, { connector: "", signal });
+      const options = { connector: "", signal, timeoutMs };
+      const result = await this.#request("describe", value, options);
+      bytes += toBinary(DescribeResultSchema, result).length;
+      if (bytes > describedBytesMax) {
+        throw protocolError(`its classes are described in more than ${describedBytesMax} bytes`);
+      }
       classes.push(...result.classes);
     }
     return describedManifest(manifest, plugin, classes);

@@ -109,6 +109,24 @@ test("an error while pausing fails it, an error while stopping does not", async 
   await stopping.running;
 });
 
+for (const { stops, word } of [
+  { stops: true, word: "release" },
+  { stops: false, word: "condemn" },
+]) {
+  test(`a start that takes too long is stopped: ${word}`, async () => {
+    const late = new TaskError("plugin.request_timeout", "no answer");
+    const { running, seen } = setUp("STARTED", {
+      startConnector: () => Promise.reject(late),
+      stopConnector: async () => {
+        seen.push("stop");
+        if (!stops) await new Promise(() => {});
+      },
+    });
+    await assert.rejects(running, { message: "no answer" });
+    assert.deepEqual(seen, ["stop", word]);
+  });
+}
+
 test("a start that fails gives the process back", async () => {
   const { running, seen } = setUp("STARTED", {
     startConnector: async () => {

@@ -40,6 +40,12 @@ test("a program that fails to describe itself is told with its own words", async
   });
 });
 
+test("a program that is slow with each of many classes has one deadline for all", async (t) => {
+  const { processes, manifest } = await rawHost(t, { requestMsMax: 1_000 });
+  const asking = processes.describe(manifest("many-classes"), noSignal);
+  await assert.rejects(asking, { code: "plugin.request_timeout" });
+});
+
 test("a level reaches the processes that it is about, now and those that start later", async (t) => {
   const levels = logLevelsFrom("info");
   const { processes, manifest, log } = await rawHost(t, { levels });
