@@ -91,6 +91,7 @@ class Host {
   readonly #restUp = deferred<void>();
   #worker: Worker | undefined;
   #boundPort: number | undefined;
+  #stopped: Promise<void> | undefined;
 
   constructor(config: WorkerConfig, log: HostLog, scope: Scope) {
     this.#config = config;
@@ -141,8 +142,19 @@ class Host {
       pidOf: (connector, task) =>
         worker.tasks().find((one) => one.id.connector === connector && one.id.task === task)?.pid,
       failed,
-      stop: () => this.#scope.close(),
+      stop: () => this.stop(),
     };
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#logger.info("the host stops: connectors and tasks end, then their processes");
+    await this.#scope.close();
+    this.#logger.info("the host has stopped");
   }
 
   #loggerOf(part: HostPart): Logger {

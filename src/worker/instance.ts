@@ -123,6 +123,7 @@ export class Instance<R extends Runnable> {
         }
       }
     }
+    this.#logger.info(`${label} has ended`);
     if (this.#lastWord !== null) onStatus(this.#lastWord, null, this.#lastWord === "UNASSIGNED");
   }
 
@@ -157,11 +158,14 @@ export class Instance<R extends Runnable> {
 
   #show(state: Shown): void {
     if (this.#at === "stopping") return;
+    const { label, onStatus } = this.#options;
     if (state === "RUNNING") {
       this.#runningSinceMs ??= this.#options.clock.elapsedMs();
       this.#bindLogger();
     }
-    this.#options.onStatus(state, null, false);
+    // Told once: a stop that is asked for again changes nothing.
+    if (this.#at !== places[state]) this.#logger.info(`${label} is ${state.toLowerCase()}`);
+    onStatus(state, null, false);
     this.#move(places[state]);
   }
 

@@ -4,7 +4,7 @@ import { Latest } from "../../src/base/latest.ts";
 import { soloMember } from "../../src/cluster/solo-member.ts";
 import { createConnector } from "../../src/connector/connector-runner.ts";
 import { createHerder, type RunningHerder } from "../../src/herder/create-herder.ts";
-import { silentLogger } from "../../src/observe/logger.ts";
+import { type Logger, silentLogger } from "../../src/observe/logger.ts";
 import type { PluginClass } from "../../src/plugin/plugin.ts";
 import { openConfigStore } from "../../src/store/config-store.ts";
 import { openStatusStore } from "../../src/store/status-store.ts";
@@ -19,6 +19,8 @@ import { FakePlugin, fakeClasses } from "./fake-plugin.ts";
 export interface ControlHostOptions {
   readonly topics?: MemoryTopics;
   readonly clock?: Clock;
+  /** The worker's and the herder's. */
+  readonly logger?: Logger;
   readonly restartPolicy?: "none" | "on-failure";
   readonly restartBounds?: RestartBounds;
   readonly connectorStopMsMax?: number;
@@ -40,7 +42,7 @@ export interface ControlHost extends AsyncDisposable {
 export async function startControlHost(options: ControlHostOptions = {}): Promise<ControlHost> {
   const { topics = new MemoryTopics(), clock = systemClock } = options;
   const plugin = new FakePlugin();
-  const logger = silentLogger();
+  const logger = options.logger ?? silentLogger();
   const wake = new Latest<true>();
   const onChange = () => wake.set(true);
   let classes: readonly PluginClass[] = options.look === undefined ? fakeClasses : [];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FencedError } from "../../src/base/error.ts";
 import { connectorName } from "../../src/state/id.ts";
+import { LogLines } from "../harness/raw-plugin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { sourceConfig, startControlHost } from "./control-host.ts";
 
@@ -61,6 +62,24 @@ for (const { name, over, trace, version } of failures) {
     assert.equal(status.version, version);
   });
 }
+
+test("the log says once when something runs, is paused and has ended", async () => {
+  const log = new LogLines();
+  await using host = await startControlHost({ logger: log.logger });
+  const told = (who: string) =>
+    log.lines.map(({ msg }) => String(msg)).filter((text) => text.startsWith(`${who} `));
+  await host.herder.create("x", sourceConfig, undefined);
+  await host.untilStates("x", "RUNNING RUNNING");
+  await host.herder.pause("x");
+  await host.untilStates("x", "PAUSED PAUSED");
+  await host.herder.pause("x");
+  await host.herder.delete("x");
+  await waitFor(() => host.worker.running().tasks.size === 0, { withinMs: 1_000 });
+  await waitFor(() => host.worker.running().connectors.size === 0, { withinMs: 1_000 });
+  for (const who of ["connector x", "task x-0"]) {
+    assert.deepEqual(told(who), [`${who} is running`, `${who} is paused`, `${who} has ended`]);
+  }
+});
 
 test("calls about instances that do not run here change nothing", async () => {
   await using host = await startControlHost();
