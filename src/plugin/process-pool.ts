@@ -268,6 +268,7 @@ class ProcessPool implements PluginProcesses {
     }
     this.#places.leave(resident.place, null, []);
     resident.place = this.#places.enter(key, "connector", plugin);
+    resident.plugin = plugin;
     resident.place.starts += 1;
     this.#open.set(key, resident);
     return resident;

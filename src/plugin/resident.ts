@@ -26,7 +26,8 @@ interface Share {
 }
 
 export class Resident {
-  readonly plugin: PluginManifest;
+  /** As described by now: a helper is launched before anybody knows it. */
+  plugin: PluginManifest;
   readonly startedMs: number;
   /** Resolves with its Hello. */
   readonly child: Promise<PluginEnd>;

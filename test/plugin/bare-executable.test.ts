@@ -125,6 +125,13 @@ test("a program dropped into a running host is listed at the next look, runs, an
   assert.equal(none.status, 400);
   assert.match(none.body.message, /version range \[3.0,3.0\], available versions: \[1.0, 2.0\]/);
 
+  // Its process is called what it calls itself, also the one that was launched to ask it that.
+  const { processes } = (await host.request("GET", "/bulkhead/plugins")).body;
+  const { plugin, version } = processes.find(
+    ({ connectors }: { connectors: string[] }) => connectors[0] === "newest",
+  );
+  assert.deepEqual({ plugin, version }, { plugin: "bare", version: "2.0" });
+
   // What is removed is gone from the list; what runs of it goes on.
   await rm(join(plugins, "bare-2.mjs"));
   assert.deepEqual(await listed(host, className), ["1.0"]);
