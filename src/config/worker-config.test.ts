@@ -92,6 +92,29 @@ test("every wrong value is told at once", () => {
   );
 });
 
+test("a memory limit that no process could keep is refused", () => {
+  const key = "plugin.memory.bytes.max";
+  const message = `Invalid value 512 for configuration ${key}: Value must be 0 (no limit) or at least 1048576`;
+  assert.throws(() => parseWorkerConfig({ ...least, [key]: "512" }), {
+    problems: [{ key, message }],
+  });
+  assert.equal(parseWorkerConfig({ ...least, [key]: "0" }).pluginMemoryBytesMax, 0);
+});
+
+test("the longest pause before a restart cannot be shorter than the first", () => {
+  const delays = { "restart.delay.ms": "500", "restart.delay.max.ms": "100" };
+  const key = "restart.delay.max.ms";
+  const message = `Invalid value 100 for configuration ${key}: Value must be at least restart.delay.ms=500`;
+  assert.throws(() => parseWorkerConfig({ ...least, ...delays }), { problems: [{ key, message }] });
+});
+
+test("a file that is something else is told in a few lines", () => {
+  const words = Array.from({ length: 60 }, (_, index) => [`word${index}`, ""]);
+  const { warnings } = parseWorkerConfig({ ...least, ...Object.fromEntries(words) });
+  assert.equal(warnings.length, 11);
+  assert.match(warnings[10] ?? "", /^50 more keys of the worker config are unknown/);
+});
+
 for (const { timeoutMs, wrong } of [
   { timeoutMs: 0, wrong: false },
   { timeoutMs: 10, wrong: true },

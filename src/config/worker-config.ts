@@ -12,8 +12,15 @@ import {
   workerRefusals,
 } from "./worker-keys.ts";
 
-/** Less would kill processes that merely had to wait for a CPU. */
-const heartbeatTimeoutMsMin = 500;
+const zeroOrAtLeast = [
+  // Less would kill processes that merely had to wait for a CPU.
+  { key: "plugin.heartbeat.timeout.ms", zero: "never", min: 500 },
+  // Nothing could live in less: it was meant in MiB.
+  { key: "plugin.memory.bytes.max", zero: "no limit", min: 1024 * 1024 },
+];
+
+/** More unknown keys than that are no slips of the pen. */
+const unknownKeysMax = 10;
 
 /** A plugin's name that can be a file's. */
 const attachName = /^\w[\w.-]{0,99}$/;
@@ -227,11 +234,18 @@ function otherProblems(
     const reason = "it names a file too: letters, digits and ._- only, at most 100";
     problems.push({ key: "plugin.attach", message: invalidValue("plugin.attach", name, reason) });
   }
-  const timeoutMs = checked.get("plugin.heartbeat.timeout.ms")?.value;
-  if (typeof timeoutMs === "number" && timeoutMs > 0 && timeoutMs < heartbeatTimeoutMsMin) {
-    const key = "plugin.heartbeat.timeout.ms";
-    const reason = `Value must be 0 (never) or at least ${heartbeatTimeoutMsMin}`;
-    problems.push({ key, message: invalidValue(key, String(timeoutMs), reason) });
+  for (const { key, zero, min } of zeroOrAtLeast) {
+    const value = checked.get(key)?.value;
+    if (typeof value !== "number" || value <= 0 || value >= min) continue;
+    const reason = `Value must be 0 (${zero}) or at least ${min}`;
+    problems.push({ key, message: invalidValue(key, String(value), reason) });
+  }
+  const delayMs = checked.get("restart.delay.ms")?.value;
+  const delayMsMax = checked.get("restart.delay.max.ms")?.value;
+  if (typeof delayMs === "number" && typeof delayMsMax === "number" && delayMs > delayMsMax) {
+    const key = "restart.delay.max.ms";
+    const reason = `Value must be at least restart.delay.ms=${delayMs}`;
+    problems.push({ key, message: invalidValue(key, String(delayMsMax), reason) });
   }
   return problems;
 }
@@ -270,11 +284,15 @@ function warningsOf(
   );
   const unserved = others.filter((key) => matches(unservedWorkerKeys, key));
   const unknown = others.filter((key) => !matches(unservedWorkerKeys, key));
-  const warnings = unknown.map((key) => {
+  const warnings = unknown.slice(0, unknownKeysMax).map((key) => {
     const meant = nearestKey(key, checked.keys());
     const question = meant === undefined ? "" : `: did you mean ${meant}?`;
     return `the worker config has an unknown key that has no effect: ${key}${question}`;
   });
+  if (unknown.length > unknownKeysMax) {
+    const more = unknown.length - unknownKeysMax;
+    warnings.push(`${more} more keys of the worker config are unknown: is it a worker config?`);
+  }
   if (unserved.length > 0) {
     warnings.push(`known, but without effect in this version: ${unserved.join(", ")}`);
   }
