@@ -66,6 +66,10 @@ async function pluginOf(
     () => false,
   );
   if (isFolder && words.length === 1) return { at: "folder", path: first };
+  if (isFolder) {
+    const message = `cannot check ${words.join(", ")} together: a check is of one plugin folder`;
+    throw new ConfigError("config.invalid", message, { hint: "check one after the other" });
+  }
   throw new ConfigError("config.invalid", `cannot check ${first}: it is not a plugin folder`, {
     hint: `to check a program, put -- before it: bulkhead check -- ${words.join(" ")}`,
   });

@@ -52,18 +52,21 @@ export async function checkPlugin(
   const chosen = clauses.filter(({ id }) => isChosen(id, options.only));
   if (chosen.length === 0) {
     throw new ConfigError("config.invalid", `no clause begins with ${options.only.join(" or ")}`, {
-      hint: `the clauses are ${clauses.map(({ id }) => id).join(", ")}`,
+      hint: nearClauses(options.only),
     });
   }
   const found = await introduce(subject, options);
   const cases = casesOf(chosen, found.targets);
   const outcomes = new Map<Case, Outcome & { tookMs: number }>();
   const queue = [...cases];
+  // Its last words once, not with every clause that needs a hello.
+  const told = chosen.some(({ id }) => id === "hello.in-time");
+  const silence = told ? "it said no hello" : `it said no hello; ${found.silent}`;
   const judge = async (one: Case) => {
     const startMs = performance.now();
     const outcome =
       found.silent !== undefined && one.clause.id !== "hello.in-time"
-        ? blocked("hello.in-time", `it said no hello; ${found.silent}`)
+        ? blocked("hello.in-time", silence)
         : await judgeCase(one, subject, options);
     outcomes.set(one, { ...outcome, tookMs: Math.round(performance.now() - startMs) });
     options.onResult?.(resultOf(one, outcomes.get(one)!), outcomes.size, cases.length);
@@ -87,6 +90,18 @@ export async function checkPlugin(
 
 function isChosen(id: string, only: readonly string[]): boolean {
   return only.length === 0 || only.some((one) => id === one || id.startsWith(`${one}.`));
+}
+
+/** A hundred names would be no help: those that begin alike, else the beginnings. */
+function nearClauses(only: readonly string[]): string {
+  const begins = new Set(only.map(firstWord));
+  const near = clauses.map(({ id }) => id).filter((id) => begins.has(firstWord(id)));
+  if (near.length > 0) return `there are ${near.join(", ")}`;
+  return `clauses begin with ${[...new Set(clauses.map(({ id }) => firstWord(id)))].join(", ")}`;
+}
+
+function firstWord(id: string): string {
+  return id.split(".", 1)[0] ?? id;
 }
 
 async function introduce(subject: Subject, options: CheckOptions): Promise<Introduction> {

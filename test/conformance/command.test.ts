@@ -72,6 +72,16 @@ test("--json says the same to a machine, and a config makes a class runnable", a
   assert.equal(judged.status, 0);
 });
 
+test("the last words of a program that says no hello are told once", async () => {
+  const script = 'console.error("I am no plugin"); process.exit(3)';
+  const { status, stdout } = await check("--", process.execPath, "-e", script);
+  assert.equal(status, 1);
+  assert.match(stdout, /^FAIL {2}hello\.in-time/m);
+  const words = stdout.replaceAll(/\s+/g, " ");
+  assert.equal(words.split("I am no plugin").length, 2, stdout);
+  assert.match(stdout, /not judged: it needs hello\.in-time: it said no hello$/m);
+});
+
 for (const { name, args, says } of [
   { name: "no plugin", args: [], says: /cannot check a plugin that is not named[\s\S]*hint: / },
   {
@@ -92,7 +102,17 @@ for (const { name, args, says } of [
   {
     name: "a clause that is not there",
     args: ["plugins/file", "--only", "hallo"],
-    says: /no clause begins with hallo[\s\S]*hint: .*hello\.in-time/,
+    says: /no clause begins with hallo[\s\S]*hint: clauses begin with hello, reject, /,
+  },
+  {
+    name: "a clause that is not there among some that are",
+    args: ["plugins/file", "--only", "hello.now"],
+    says: /no clause begins with hello\.now[\s\S]*hint: there are hello\.in-time, hello\.first, /,
+  },
+  {
+    name: "two folders",
+    args: ["plugins/file", "plugins/datagen"],
+    says: /cannot check plugins\/file, plugins\/datagen together: a check is of one plugin folder/,
   },
   { name: "an unknown option", args: ["plugins/file", "--fast"], says: /unknown option '--fast'/ },
 ]) {
