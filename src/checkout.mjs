@@ -15,12 +15,14 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const sdk = join("sdk", "typescript");
 const inRoot = (...parts) => join(root, ...parts);
 
 const commands = {
@@ -141,7 +143,7 @@ function build() {
   // Of an `npm pack` that was broken off: an old copy of the SDK would hide the real one.
   rmSync(inRoot("plugins", "node_modules"), { recursive: true, force: true });
   const plugins = readdirSync(inRoot("plugins")).map((plugin) => join("plugins", plugin));
-  const projects = ["sdk/typescript", "src", ...plugins].filter(hasSources);
+  const projects = [sdk, "src", ...plugins].filter(hasSources);
   const outputs = projects.map((project) => (project === "src" ? "dist" : join(project, "dist")));
   const stampFile = inRoot("dist", ".built");
   const stamp = fingerprint(projects);
@@ -155,7 +157,30 @@ function build() {
   if (runToStderr(process.execPath, [tsc, "-b", ...force, ...projects]) !== 0) {
     fail("the build failed: see above");
   }
+  if (projects.includes(sdk)) bundleSdk();
   writeFileSync(stampFile, stamp);
+}
+
+/**
+ * The SDK and what it needs as one file: a plugin process starts in half the time, as most of it goes
+ * into finding and reading some 200 files.
+ */
+function bundleSdk() {
+  const { buildSync } = createRequire(import.meta.url)("esbuild");
+  buildSync({
+    entryPoints: [inRoot(sdk, "dist", "index.js")],
+    outfile: inRoot(sdk, "dist", "bundle.js"),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    legalComments: "inline",
+    logLevel: "error",
+    // gRPC is written in CommonJS and asks for Node's own modules with require.
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
+  });
 }
 
 function hasSources(project) {

@@ -38,6 +38,8 @@ function outputsOf(root) {
 function removeLeftovers(output, sources) {
   for (const file of readdirSync(output, { recursive: true })) {
     const [, name] = /^(.*?)\.(?:d\.ts|js|js\.map)$/.exec(file) ?? [];
-    if (name !== undefined && !existsSync(join(sources, `${name}.ts`))) rmSync(join(output, file));
+    // The SDK's bundle has no one source.
+    if (name !== undefined && name !== "bundle" && !existsSync(join(sources, `${name}.ts`)))
+      rmSync(join(output, file));
   }
 }
