@@ -7,7 +7,6 @@ import { appendFile, readFile, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { linesOf } from "../harness/bystander.ts";
 import { type HostProcess, repository, startHost } from "../harness/host-process.ts";
 import { isAlive } from "../harness/processes.ts";
@@ -54,17 +53,22 @@ const startFile = (connect = fileOf("file")) =>
   new ByHand([join(repository, "plugins/file/dist/main.js")], connect);
 const startHandmade = () => new ByHand([join(directory, "handmade.mjs")], fileOf("handmade"));
 
-/** A sink without a folder, which checks its config itself. */
+/** A sink without a folder. It checks its config itself, and is slower than the host's deadlines. */
 const handmade = `
 import { appendFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { config, run, sink } from ${JSON.stringify(join(repository, "sdk/typescript/dist/index.js"))};
 run(
   sink({
     class: "handmade.Sink",
     version: "7",
     config: { file: config.string({ required: true }) },
-    validate({ config, error }) {
+    async validate({ config, error }) {
+      await setTimeout(400);
       if (config.file === "nowhere") error("file", "there is no such place");
+    },
+    async start() {
+      await setTimeout(400);
     },
     put(records, { config }) {
       for (const { value } of records) appendFileSync(config.file, value + "\\n");
@@ -132,6 +136,7 @@ async function start(connectors: readonly Record<string, string>[]): Promise<voi
       "plugin.attach.dir": files,
       "plugin.connect.timeout.ms": "300",
       "plugin.start.timeout.ms": "300",
+      "plugin.request.timeout.ms": "300",
       "plugin.heartbeat.interval.ms": "100",
       "plugin.heartbeat.timeout.ms": String(heartbeatTimeoutMs),
       "task.shutdown.graceful.timeout.ms": "1000",
@@ -216,19 +221,22 @@ test("when it comes they start, when it dies they wait, when it comes again noth
   assert.deepEqual(failures(), []);
 });
 
-test("the newest session ends the older one, whose process ends itself", async () => {
+test("the newest session ends the older one, also at a breakpoint, whose process ends itself", async () => {
   const [older] = started;
   assert.ok(older);
+  older.child.kill("SIGSTOP");
   const newer = startFile();
-  await once(older.child, "exit", { signal: AbortSignal.timeout(10_000) });
-  started.delete(older);
-  assert.equal(older.child.exitCode, 1);
-  assert.match(older.stderr, /a newer session of this plugin has taken its place/);
-  await waitFor(async () => (await view("file")).pid === newer.pid, { withinMs: 5_000 });
+  await waitFor(async () => (await view("file")).pid === newer.pid, { withinMs: 10_000 });
   await untilStates("in", "RUNNING RUNNING");
   await untilStates("out", "RUNNING RUNNING");
   await write(10);
   await untilAllHere();
+  older.child.kill("SIGCONT");
+  await once(older.child, "exit", { signal: AbortSignal.timeout(10_000) });
+  started.delete(older);
+  assert.equal(older.child.exitCode, 1);
+  assert.match(older.stderr, /a newer session of this plugin has taken its place/);
+  assert.equal((await view("file")).pid, newer.pid);
   assert.deepEqual(failures(), []);
 });
 
@@ -257,7 +265,7 @@ test("a start that stands at a breakpoint has no deadline", async () => {
     name: "late",
     config: { "connector.class": "FileStreamSink", topics: "lines", file: join(directory, "late") },
   });
-  await sleep(1_000);
+  await waitFor(async () => (await view("file")).since_heartbeat_ms > 1_000, { withinMs: 10_000 });
   assert.equal(await states("late"), "none");
   plugin.child.kill("SIGCONT");
   assert.equal((await restarting).status, 201);

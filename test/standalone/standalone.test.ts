@@ -118,6 +118,9 @@ for (const { per, processes } of [
       await create(host, name, { ...sinkConfig(directory, name), "tasks.max": "2" });
       await host.waitForState(name, "RUNNING");
     }
+    // A task that has no status yet is in no answer that says RUNNING.
+    const running = async () => (await host.tasks()).filter(({ state }) => state === "RUNNING");
+    await waitFor(async () => (await running()).length === 4, { withinMs: 30_000 });
     const pids = descendantsOf(host.pid);
     assert.equal(pids.length, processes);
     assert.equal(await host.stop(), 0);
