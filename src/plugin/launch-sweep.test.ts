@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,4 +50,26 @@ test("a sweep ends also where nothing is left, nothing can be read, or there is 
   await Promise.all([sweep.end("x-2", silent), sweep.end("x-2", silent), sweep.end("x-3", silent)]);
   await sweep.idle();
   await new LaunchSweep(join(folder, "nothing")).end("x-1", silent);
+});
+
+test("it looks again until nobody is left, and tells of those who do not end", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "proc-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const child = spawn("sleep", ["600"], { stdio: "ignore" });
+  t.after(() => child.kill("SIGKILL"));
+  const ended = once(child, "exit");
+  // This folder goes on to show it, as if there were always one more.
+  await mkdir(join(folder, `${child.pid}`));
+  await writeFile(join(folder, `${child.pid}`, "environ"), "BULKHEAD_LAUNCH_ID=x-1\0");
+  const lines: string[] = [];
+  const logger = createLogger({ destination: { write: (line: string) => void lines.push(line) } });
+  await new LaunchSweep(folder).end("x-1", logger);
+  const [, signal] = await ended;
+  assert.equal(signal, "SIGKILL");
+  const told = lines.map((line) => JSON.parse(line));
+  assert.deepEqual(
+    told.map(({ level }) => level),
+    ["warn", "error"],
+  );
+  assert.deepEqual(told[1].pids, [child.pid]);
 });

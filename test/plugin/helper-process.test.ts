@@ -63,6 +63,19 @@ for (const { processPer, task } of [
   });
 }
 
+test("a helper that moves in with a connector is told what that one's log shall hold", async (t) => {
+  const levels = logLevelsFrom("info");
+  levels.set("connector.alpha", "DEBUG");
+  const host = await rawHost(t, { levels });
+  const plugin = host.manifest("good");
+  await validate(host, plugin, { name: "beta" });
+  const lease = await host.processes.acquire({ plugin, connector: "alpha" }, noSignal);
+  await lease.process.startConnector("alpha", "raw.Source", {});
+  const told = () => host.log.lines.map(({ msg }) => msg).filter((msg) => /root/.test(`${msg}`));
+  await waitFor(() => told().length >= 2, { withinMs: 5_000, what: "the new level" });
+  assert.deepEqual(told(), ["level of root: 3", "level of root: 2"]);
+});
+
 test("a helper that is asked something now stays one; a question given up is its last", async (t) => {
   const host = await rawHost(t);
   const plugin = host.manifest("good");
