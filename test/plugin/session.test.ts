@@ -45,3 +45,19 @@ test("a call that names more than fits into an answer gets a short one, and the 
   await waitFor(() => log.find("answered: ") !== undefined, { withinMs: 10_000 });
   assert.match(String(log.find("answered: ")?.["msg"]), /^answered: connector x{900}/);
 });
+
+test("stopping a connector calls off what it was asked before", async (t) => {
+  const { processes, manifest, log } = await rawHost(t);
+  const lease = await processes.acquire({ plugin: manifest("good"), connector: "alpha" }, noSignal);
+  const { process } = lease;
+  // It never answers these.
+  const asked = ["alpha", "beta"].map((name) => process.taskConfigs(name, 99, []));
+  // Both are on their way when this turn of the event loop is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const work of [...asked, process.stopConnector("alpha")]) work.catch(() => {});
+  await waitFor(() => log.find("cancel ") !== undefined, { withinMs: 5_000 });
+  assert.deepEqual(
+    log.lines.map(({ msg }) => msg).filter((msg) => String(msg).startsWith("cancel ")),
+    ["cancel 1"],
+  );
+});
