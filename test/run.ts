@@ -43,7 +43,7 @@ const suites: Suite[] = [
   tests("unit", unitFolders, 2, nothingLacks, together),
   unitOn(22),
   unitOn(24),
-  tests("end to end", ["test"], 2),
+  tests("end to end", ["test"], 3),
   tests("python", ["test/python"], 1, async () => (await pythonEnvironment()).missing),
 ];
 
