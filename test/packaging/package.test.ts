@@ -103,14 +103,15 @@ test("the package holds what runs and what tells about it, and nothing else", (c
   context.diagnostic(`${files.length} files, ${bytes} bytes packed`);
   assert.ok(bytes <= packageBytesMax, `${bytes} bytes, at most ${packageBytesMax}`);
   const shipped =
-    /\.(js|js\.map|d\.ts|proto|md)$|^LICENSE$|(^|\/)package\.json$|^plugins\/[^/]+\/plugin\.json$|^proto\/buf\.gen\.yaml$|^src\/packaging\//;
+    /\.(js|js\.map|d\.ts|proto|md)$|^LICENSE$|(^|\/)package\.json$|^plugins\/[^/]+\/(plugin|conformance)\.json$|^proto\/buf\.gen\.yaml$|^src\/packaging\//;
   assert.deepEqual(
     files.filter((file) => !shipped.test(file) || /\.test\.|(^|\/)tests?\//.test(file)),
     [],
   );
   const needed = ["dist/main.js", "README.md", "LICENSE", "proto/bulkhead/plugin/v1/session.proto"];
   for (const name of ["file", "datagen", "blackhole"]) {
-    needed.push(`plugins/${name}/plugin.json`, `plugins/${name}/dist/main.js`);
+    const plugin = ["plugin.json", "conformance.json", "dist/main.js"];
+    needed.push(...plugin.map((file) => `plugins/${name}/${file}`));
   }
   assert.deepEqual(
     needed.filter((file) => !files.includes(file)),
