@@ -117,3 +117,8 @@ export function errorTrace(error: unknown): string {
   }
   return parts.join("\n");
 }
+
+/** A deadline passed, as against a stream or process that ended: only then is a process condemned. */
+export function isLate(error: unknown): boolean {
+  return error instanceof HostError && error.code === "plugin.request_timeout";
+}

@@ -1,6 +1,6 @@
 import { within } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
-import { errorLine, HostError, TaskError } from "../base/error.ts";
+import { errorLine, isLate, TaskError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { ConnectorConfig, ExitReason, ProcessLease } from "../plugin/plugin.ts";
 import type { TargetState } from "../state/status.ts";
@@ -175,10 +175,6 @@ class ConnectorRunner implements Connector {
   #warn(what: string, error: unknown): void {
     this.#logger.warn(`connector ${what}: ${errorLine(error)}`);
   }
-}
-
-function isLate(error: unknown): boolean {
-  return error instanceof HostError && error.code === "plugin.request_timeout";
 }
 
 function goneError({ text, lastStderr }: ExitReason): TaskError {

@@ -2,7 +2,7 @@
  * Processes that answer questions and run no tasks: Describe, Validate, live checks, AlterOffsets. One
  * per program, started when it is first asked, kept warm for a while.
  */
-import { HostError } from "../base/error.ts";
+import { isLate } from "../base/error.ts";
 import { launchSignature } from "./launch-signature.ts";
 import type { PluginManifest } from "./plugin.ts";
 import type { RemoteProcess } from "./remote-process.ts";
@@ -134,10 +134,6 @@ export class HelperProcesses {
 /** One program, whatever its manifest calls it. */
 export function helperKey({ directory, command }: PluginManifest): string {
   return JSON.stringify(["helper", directory, command]);
-}
-
-function isLate(error: unknown): boolean {
-  return error instanceof HostError && error.code === "plugin.request_timeout";
 }
 
 /** The work goes on; only this wait ends with the signal. */

@@ -3,7 +3,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { within } from "../base/deadline.ts";
 import { deferred } from "../base/deferred.ts";
-import { HostError, TaskError } from "../base/error.ts";
+import { isLate, TaskError } from "../base/error.ts";
 import { describedManifest } from "./described-manifest.ts";
 import { failureError } from "./failure-error.ts";
 import { failureFromProto, offsetsAlteredFromProto, validationFromProto } from "./from-proto.ts";
@@ -302,8 +302,4 @@ function resultOf<C extends RequestCase>(kind: C, reply: Reply["kind"]): ResultO
   if (reply.case === "failure") throw failureError(kind, failureFromProto(reply.value));
   if (reply.case !== kind) throw protocolError(`the reply to ${kind} is of kind ${reply.case}`);
   return reply.value as ResultOf<C>;
-}
-
-function isLate(error: unknown): boolean {
-  return error instanceof HostError && error.code === "plugin.request_timeout";
 }

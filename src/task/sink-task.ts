@@ -1,6 +1,8 @@
 /** The life of one sink task: a process, a stream, a consumer in its group, and the way back. */
+
 import { once } from "node:events";
 import { within } from "../base/deadline.ts";
+import { isLate } from "../base/error.ts";
 import type { SinkConsumer } from "../kafka/kafka.ts";
 import type { PluginProcess, ProcessLease, SinkStream } from "../plugin/plugin.ts";
 import { ProcessTask } from "./process-task.ts";
@@ -8,7 +10,7 @@ import { PutBuilder } from "./put-builder.ts";
 import { SinkDelivery } from "./sink-delivery.ts";
 import { SinkRecords } from "./sink-records.ts";
 import { subscription } from "./subscription.ts";
-import { isLate, taskStart } from "./task-failure.ts";
+import { taskStart } from "./task-failure.ts";
 
 /** The contract's limit on records in one batch. */
 const batchRecordsMax = 10_000;

@@ -5,14 +5,14 @@
  * failure of the task; there is no third way in this version.
  */
 import { within } from "../base/deadline.ts";
-import { HostError, TaskError } from "../base/error.ts";
+import { HostError, isLate, TaskError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
 import type { Producer, Receipt, StoredAt } from "../kafka/kafka.ts";
 import type { PluginProcess, ProcessLease, SourceEvent, SourceStream } from "../plugin/plugin.ts";
 import { InFlight } from "./in-flight.ts";
 import { ProcessTask } from "./process-task.ts";
 import { SourceRecords } from "./source-records.ts";
-import { failureError, isLate, taskStart } from "./task-failure.ts";
+import { failureError, taskStart } from "./task-failure.ts";
 
 /** I5: checkpoints without a record, kept while records before them have no outcome. */
 const checkpointsMax = 1_000;

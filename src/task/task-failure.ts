@@ -1,4 +1,4 @@
-import { HostError, TaskError } from "../base/error.ts";
+import { TaskError } from "../base/error.ts";
 import type { Failure, TaskStart } from "../plugin/plugin.ts";
 import type { TaskSpec } from "./task.ts";
 
@@ -36,9 +36,4 @@ export function taskStart(spec: TaskSpec): TaskStart {
     offsetFlushIntervalMs: spec.limits.offsetFlushIntervalMs,
     startMsMax: spec.limits.startMsMax,
   };
-}
-
-/** A deadline passed, as against a stream or process that ended: only then is a process condemned. */
-export function isLate(error: unknown): boolean {
-  return error instanceof HostError && error.code === "plugin.request_timeout";
 }
