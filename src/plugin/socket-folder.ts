@@ -1,6 +1,6 @@
 /** The folder of a host's socket: made for it alone, gone with it. */
 import { rmSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,11 @@ const prefix = "bulkhead-plugins-";
 const socketName = "host.sock";
 /** How many folders of dead hosts are looked for at a start. */
 const staleMax = 100;
+/**
+ * A younger folder is left alone: between the bind and the listen of a host that is just starting its
+ * socket refuses too.
+ */
+const staleAfterMs = 60_000;
 
 export interface SocketFolder {
   readonly socket: string;
@@ -38,10 +43,15 @@ async function removeStale(): Promise<void> {
   await Promise.all(
     folders.map(async (name) => {
       const directory = join(tmpdir(), name);
-      if (!(await isRefused(join(directory, socketName)))) return;
+      if (!(await isOld(directory)) || !(await isRefused(join(directory, socketName)))) return;
       await rm(directory, { recursive: true, force: true }).catch(() => {});
     }),
   );
+}
+
+async function isOld(directory: string): Promise<boolean> {
+  const found = await stat(directory).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > staleAfterMs;
 }
 
 /** A folder without a socket may be that of a host which is just starting: it is not refused. */

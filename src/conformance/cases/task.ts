@@ -320,6 +320,9 @@ export const taskClauses: readonly Clause[] = [
       await pause(800);
       running.program.signal("SIGCONT");
       must(await running.answers(trial.answerMs), running.program.lastWords);
+      // What it makes of the stop may come after its first answer.
+      await pause(300);
+      must(await running.answers(trial.answerMs), running.program.lastWords);
       const over = has(task, "failure") ?? (task.ended !== undefined || undefined);
       must(over === undefined, `the task ended: ${whatCame(task)}`);
     },
