@@ -24,15 +24,19 @@ const seesAll = /^src\/(host|main|check)\.ts$|^src\/command\//;
 const homes: Record<string, string[]> = {
   "@bufbuild/protobuf": ["src/plugin", "src/conformance", "sdk/typescript"],
   "@bulkhead/sdk": ["plugins"],
+  "@node-rs/crc32": ["src/batch"],
+  "@toondepauw/node-zstd": ["src/batch"],
   "@grpc/grpc-js": ["src/plugin", "src/conformance", "sdk/typescript"],
   "cli-table3": ["src/cli"],
   commander: ["src/cli", "src/command", "src/main.ts"],
   execa: ["src/plugin"],
   fastify: ["src/rest"],
-  kafkajs: ["src/kafka"],
+  kafkajs: ["src/kafka/transport.ts"],
+  "lz4-napi": ["src/batch"],
   pino: ["src/observe"],
   "pino-pretty": ["src/observe"],
   "properties-file": ["src/config", "src/command"],
+  snappy: ["src/batch"],
   xmlbuilder2: ["src/conformance"],
 };
 
