@@ -37,6 +37,9 @@ export const errorCodes = {
   "herder.status_unknown": "a command asks for the status of what never ran",
   "herder.task_unknown": "a command names a task that its connector does not have",
   "herder.timed_out": "the effect of a command did not come in time",
+  "kafka.answer_malformed": "a broker's answer does not follow the protocol",
+  "kafka.broker_busy": "a broker refused a request for now; it may be repeated",
+  "kafka.broker_refused": "a broker refused a request for good",
   "kafka.group_not_empty": "the offsets of a consumer group cannot be changed while it has members",
   "kafka.member_fenced": "a consumer committed a partition that it no longer holds",
   "kafka.partition_not_assigned":
