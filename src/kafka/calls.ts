@@ -37,6 +37,11 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Gives the answer up; the request may have reached the broker all the same. */
   readonly signal?: AbortSignal;
+  /**
+   * False for the one request that gets no answer, Produce with acks=0: the call resolves with
+   * undefined as soon as the request is handed to the socket. Default: true.
+   */
+  readonly isAnswered?: boolean;
 }
 
 export interface Connections {
@@ -66,6 +71,11 @@ export interface Connections {
 export interface ClusterMap {
   /** As last told; undefined when it was never asked for or does not exist. */
   topic(name: string): TopicPlaces | undefined;
+  /**
+   * The code the cluster answered with when it was last asked about this topic: 0 when there is none,
+   * 3 when it does not exist, 29 when it may not be seen; undefined when it was never asked for.
+   */
+  topicError(name: string): number | undefined;
   /**
    * Asks the cluster about these topics, unless an answer that is younger than the call is on its way.
    * Calls that come together share one request, and calls in a row keep `retry.backoff.ms` apart.

@@ -88,6 +88,11 @@ export class WireReader {
     return size < 0 ? null : this.#view(size);
   }
 
+  /** Everything that is left, as a view of the response. */
+  rest(): Uint8Array {
+    return this.#view(this.leftBytes);
+  }
+
   /** ARRAY; a null one is empty. */
   array<T>(each: () => T): T[] {
     return this.#items(this.int32(), each);
