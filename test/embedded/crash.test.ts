@@ -4,20 +4,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import test, { type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
 import { openEmbedded } from "../../src/embedded/embedded.ts";
+import { compiledProgram } from "../harness/compiled-program.ts";
 import { readAll, temporaryFolder } from "../harness/embedded-log.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const program = fileURLToPath(new URL("../fixtures/embedded-writer.ts", import.meta.url));
+const program = compiledProgram("test/fixtures/embedded-writer.ts");
 
 /** The writer, with the last line it has said. */
 function write(t: TestContext, directory: string, first: number, fsync = "interval") {
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", program, directory, String(first), fsync],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const child = spawn(process.execPath, [program, directory, String(first), fsync], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   t.after(() => child.kill("SIGKILL"));
   const state = { child, line: "" };
   createInterface({ input: child.stdout! }).on("line", (line) => {

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HostProcess, repository, startHost } from "./host-process.ts";
 import { type HostilePlugin, writeHostilePlugin } from "./hostile-plugin.ts";
+import { commandOf } from "./processes.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** What a host may grow by in one case. */
@@ -349,10 +350,6 @@ function unixSocketsOf(pid: number): number {
     if (inode !== undefined && unix.has(inode)) count += 1;
   }
   return count;
-}
-
-function commandOf(pid: number): string {
-  return read(`/proc/${pid}/cmdline`).split("\0").join(" ");
 }
 
 function read(path: string): string {

@@ -1,12 +1,9 @@
 /** The raw plugin of test/fixtures in a folder of its own, and the host's plugin side around it. */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import type { TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
 import { createLogger } from "../../src/observe/logger.ts";
 import type {
   Failure,
@@ -19,28 +16,11 @@ import {
   createPluginProcesses,
   type PluginProcessesOptions,
 } from "../../src/plugin/process-pool.ts";
+import { compiledProgram } from "./compiled-program.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-let program: string | undefined;
-
-/** The raw plugin as plain JavaScript, made once per test file: it starts many times. */
+/** The raw plugin as plain JavaScript: it starts many times. */
 export function rawProgram(): string {
-  program ??= compile();
-  return program;
-}
-
-function compile(): string {
-  const cache = join(root, "node_modules/.cache");
-  mkdirSync(cache, { recursive: true });
-  const directory = mkdtempSync(join(cache, "raw-plugin-"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
-  const options =
-    "--ignoreConfig --noCheck --rewriteRelativeImportExtensions --target es2023 --module nodenext";
-  const files = ["test/fixtures/raw-plugin.ts", "--rootDir", ".", "--outDir", directory];
-  const args = [...files, ...options.split(" "), "--types", "node"];
-  execFileSync(join(root, "node_modules/.bin/tsc"), args, { cwd: root });
-  writeFileSync(join(directory, "package.json"), JSON.stringify({ type: "module" }));
-  return join(directory, "test/fixtures/raw-plugin.js");
+  return compiledProgram("test/fixtures/raw-plugin.ts");
 }
 
 /** The command that runs the raw plugin in one of its modes. */

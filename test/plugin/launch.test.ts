@@ -1,11 +1,10 @@
 /** A plugin process from its launch to its end, good ones and bad ones. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import type { PluginManifest } from "../../src/plugin/plugin.ts";
-import { descendantsOf, isAlive } from "../harness/processes.ts";
+import { commandOf, descendantsOf, isAlive } from "../harness/processes.ts";
 import { noSignal, rawCommand, rawHost, taskStart } from "../harness/raw-plugin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -243,14 +242,6 @@ test("closing ends every process and removes the socket with its folder", async 
 
 /** Children of this process that run the raw plugin. */
 function pluginsBelow(): number {
-  return descendantsOf(process.pid).filter((pid) => commandOf(pid).includes("raw-plugin.js"))
+  return descendantsOf(process.pid).filter((pid) => commandOf(pid).includes("raw-plugin.mjs"))
     .length;
-}
-
-function commandOf(pid: number): string {
-  try {
-    return execFileSync("ps", ["-o", "args=", "-p", `${pid}`], { encoding: "utf8" });
-  } catch {
-    return "";
-  }
 }

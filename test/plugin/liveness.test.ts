@@ -4,15 +4,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { within } from "../../src/base/deadline.ts";
+import { compiledProgram } from "../harness/compiled-program.ts";
 import { type HostProcess, startHost, temporaryDirectory } from "../harness/host-process.ts";
 import { isAlive } from "../harness/processes.ts";
 import { noSignal, rawHost, taskStart } from "../harness/raw-plugin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const fixture = fileURLToPath(new URL("../fixtures/unruly-plugin.ts", import.meta.url));
-const unrulyCommand = ["node", "--import", import.meta.resolve("tsx"), fixture];
+const unrulyCommand = ["node", compiledProgram("test/fixtures/unruly-plugin.ts")];
 const timeoutMs = 2_000;
 const memoryMiB = 220;
 
