@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Broker, sharedBrokerOptions, startBroker } from "./harness/kafka/broker.ts";
+import { kafkaJars } from "./harness/kafka/kafka-jars.ts";
 import { otherNode, runTests } from "./harness/other-node.ts";
 import { pythonEnvironment } from "./harness/python.ts";
 
@@ -44,6 +46,7 @@ const suites: Suite[] = [
   unitOn(22),
   unitOn(24),
   tests("end to end", ["test"], 3),
+  kafka(["test"], 2),
   tests("python", ["test/python"], 1, async () => (await pythonEnvironment()).missing),
 ];
 
@@ -120,6 +123,36 @@ function tests(
   };
 }
 
+/**
+ * The test files that need a real cluster: the one at `KAFKA_BOOTSTRAP`, or else one broker for them all,
+ * which hears of its end with this process if not before.
+ */
+function kafka(folders: string[], concurrency: number): Suite {
+  const name = "kafka";
+  return {
+    name,
+    run: async () => {
+      const files = testFiles(name, folders);
+      if (files.length === 0 || process.env["KAFKA_BOOTSTRAP"]) return runFiles(files, concurrency);
+      const { missing } = await kafkaJars();
+      if (missing !== undefined) {
+        return { passed: 0, failed: 0, skipped: [`${name}: ${missing}`], output: "" };
+      }
+      const broker = await startBroker(sharedBrokerOptions).catch((error: unknown) => error);
+      if (!(broker instanceof Broker)) {
+        return { passed: 0, failed: 1, skipped: [], output: errorText(broker) };
+      }
+      process.env["KAFKA_BOOTSTRAP"] = broker.bootstrap;
+      try {
+        return await runFiles(files, concurrency);
+      } finally {
+        delete process.env["KAFKA_BOOTSTRAP"];
+        await broker.stop();
+      }
+    },
+  };
+}
+
 /** The unit tests under another version of Node. */
 function unitOn(major: number): Suite {
   const name = `unit on Node ${major}`;
@@ -171,6 +204,7 @@ function testFiles(suite: string, folders: string[]): string[] {
     .filter((entry) => entry.isFile() && entry.name.endsWith(".test.ts"))
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((file) => !/[\\/](node_modules|dist)[\\/]/.test(file))
+    .filter((file) => (suite === "kafka") === file.endsWith(".kafka.test.ts"))
     .filter((file) => suite === "python" || !file.includes(`${sep}test${sep}python${sep}`))
     .filter((file) => wanted.length === 0 || wanted.some((word) => file.includes(word)))
     .sort();

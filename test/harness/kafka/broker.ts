@@ -1,0 +1,235 @@
+/**
+ * Real Apache Kafka for tests: a broker of one's own, or the one that a whole run shares. The jars come
+ * from `kafka-jars.ts`; whatever is started here ends with this process, even if that is killed.
+ */
+import type { ChildProcess } from "node:child_process";
+import { randomBytes, randomUUID } from "node:crypto";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { waitFor } from "../wait-for.ts";
+import { askVersions } from "./ask-broker.ts";
+import { type BrokerPorts, type BrokerSettings, brokerProperties } from "./broker-properties.ts";
+import { freePorts } from "./free-ports.ts";
+import { startJvm } from "./jvm.ts";
+import { type KafkaJars, kafkaJars } from "./kafka-jars.ts";
+
+/** A start takes 3 s alone on a quiet machine. */
+const startMsMax = 60_000;
+const shutDownMsMax = 20_000;
+const startsMax = 3;
+
+/** How a broker differs from the shared one. */
+export interface BrokerOptions {
+  /** Any keys of `server.properties`; they win over the harness's own. */
+  config?: Readonly<Record<string, string>>;
+  /** Where clients are told to connect instead: the port of a proxy. The harness and the Java tools go around it. */
+  advertisedPort?: number;
+  heapMbMax?: number;
+  /** `log.dirs`, when it has to be elsewhere than in the throw-away folder. */
+  data?: string;
+}
+
+/** Where a node stands in its cluster. */
+export interface BrokerPlace {
+  id: number;
+  ports: BrokerPorts;
+  clusterId: string;
+  voters: readonly { id: number; port: number }[];
+  replicas: number;
+}
+
+/** Starts a node of its own cluster; resolves once it answers. @throws Error with the end of its log */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  for (let tries = 1; ; tries += 1) {
+    const [client, internal, controller] = await freePorts(3);
+    const ports = { client: client!, internal: internal!, controller: controller! };
+    const voters = [{ id: 1, port: ports.controller }];
+    const place = { id: 1, ports, clusterId: newClusterId(), voters, replicas: 1 };
+    const broker = await makeBroker(place, options);
+    try {
+      await broker.start();
+      return broker;
+    } catch (error) {
+      await broker.stop();
+      // Somebody else took a port between the look and the start.
+      if (tries === startsMax || !String(error).includes("Address already in use")) throw error;
+    }
+  }
+}
+
+/** What `kafka-storage random-uuid` gives. */
+export function newClusterId(): string {
+  return randomBytes(16).toString("base64url").replace(/^-/, "A");
+}
+
+/** A node with its files in place, not yet started. @throws Error when this machine lacks Kafka */
+export async function makeBroker(place: BrokerPlace, options: BrokerOptions): Promise<Broker> {
+  const { jars, missing } = await kafkaJars();
+  if (jars === undefined) throw new Error(`cannot start a Kafka broker: ${missing}`);
+  const folder = await mkdtemp(join(tmpdir(), "bulkhead-kafka-"));
+  const data = options.data ?? join(folder, "data");
+  const broker = new Broker(jars, folder, { ...place, ...options, data });
+  await mkdir(data, { recursive: true });
+  await cp(jars.formatted, data, { recursive: true });
+  const meta = { version: 1, "node.id": place.id, "cluster.id": place.clusterId };
+  const lines = Object.entries({ ...meta, "directory.id": newClusterId() });
+  const text = lines.map(([key, value]) => `${key}=${value}\n`).join("");
+  await writeFile(join(data, "meta.properties"), text);
+  await writeFile(broker.propertiesFile, brokerProperties({ ...place, ...options, data }));
+  return broker;
+}
+
+/** A node. It can be ended and started again on the same ports with the same data. */
+export class Broker {
+  readonly id: number;
+  readonly ports: BrokerPorts;
+  /** What a client is configured with: through the proxy, if there is one. */
+  readonly bootstrap: string;
+  /** Around any proxy: for tools and for looking. */
+  readonly direct: string;
+  readonly folder: string;
+  /** `log.dirs`. */
+  readonly data: string;
+  readonly logFile: string;
+  readonly propertiesFile: string;
+  readonly #jars: KafkaJars;
+  readonly #heapMbMax: number;
+  #child: ChildProcess | undefined;
+
+  constructor(jars: KafkaJars, folder: string, settings: BrokerSettings & BrokerOptions) {
+    const { id, ports, advertisedPort, data, heapMbMax = 256 } = settings;
+    this.id = id;
+    this.ports = ports;
+    this.bootstrap = `127.0.0.1:${advertisedPort ?? ports.client}`;
+    this.direct = `127.0.0.1:${ports.internal}`;
+    this.folder = folder;
+    this.data = data;
+    this.logFile = join(folder, "broker.log");
+    this.propertiesFile = join(folder, "server.properties");
+    this.#jars = jars;
+    this.#heapMbMax = heapMbMax;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts it, or starts it again, and waits until it answers. @throws Error with the end of its log */
+  async start(): Promise<void> {
+    this.begin();
+    await this.answers();
+  }
+
+  /** Starts the process only: the nodes of a cluster wait for each other. */
+  begin(): void {
+    if (this.#child !== undefined) throw new Error(`broker ${this.id} is already running`);
+    const heap = [`-Xms${this.#heapMbMax}m`, `-Xmx${this.#heapMbMax}m`];
+    const flags = [...heap, "-Dtest.log.level=info", ...this.#jars.jvmArgs];
+    const child = startJvm([...flags, "kafka.Kafka", this.propertiesFile], this);
+    this.#child = child;
+    child.once("exit", () => {
+      if (this.#child === child) this.#child = undefined;
+    });
+    child.once("error", () => {
+      if (this.#child === child) this.#child = undefined;
+    });
+  }
+
+  /** Resolves once a request is answered. @throws Error with the end of its log */
+  async answers(): Promise<void> {
+    const deadline = performance.now() + startMsMax;
+    for (;;) {
+      if (this.#child === undefined)
+        throw new Error(`broker ${this.id} ended:\n${await this.log()}`);
+      const answer = await Promise.allSettled([
+        askVersions(this.ports.client),
+        new Promise((resolve) => setTimeout(resolve, 50)),
+      ]);
+      if (answer[0].status === "fulfilled") return;
+      if (performance.now() < deadline) continue;
+      throw new Error(`broker ${this.id} does not answer:\n${await this.log()}`);
+    }
+  }
+
+  /** The end of what it logged. */
+  async log(): Promise<string> {
+    return (await readFile(this.logFile, "utf8").catch(() => "")).slice(-8_000);
+  }
+
+  /** SIGTERM: it hands its partitions over and leaves; `start` brings it back. */
+  async shutDown(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill("SIGTERM");
+    await ended(child, shutDownMsMax).catch(() => this.kill());
+  }
+
+  /** SIGKILL; `start` brings it back. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill("SIGKILL");
+    await ended(child, shutDownMsMax);
+  }
+
+  /** SIGSTOP: its sockets stay open and nothing answers. */
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  /** Ends it for good and removes what it wrote. */
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+async function ended(child: ChildProcess, withinMs: number): Promise<void> {
+  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  await waitFor(isOver, { withinMs, what: `the end of broker process ${child.pid}` });
+}
+
+/** The Kafka that tests share. */
+export interface SharedKafka {
+  /** Of clients, and of tools too. */
+  bootstrap: string;
+  /** Why there is none, for a test's `skip`; then `bootstrap` is empty. */
+  missing: string | undefined;
+}
+
+/** Of the broker that a whole run shares: nobody ends it, so a busy machine must not make it look dead. */
+export const sharedBrokerOptions: BrokerOptions = {
+  heapMbMax: 384,
+  config: { "broker.session.timeout.ms": "30000" },
+};
+
+let shared: Promise<SharedKafka> | undefined;
+
+/**
+ * The cluster at `KAFKA_BOOTSTRAP`, which the runner sets for all its files; without, a broker of this
+ * process, which ends with it. Tests share it and take names of their own from `uniqueName`.
+ */
+export function sharedKafka(): Promise<SharedKafka> {
+  shared ??= findShared();
+  return shared;
+}
+
+async function findShared(): Promise<SharedKafka> {
+  const given = process.env["KAFKA_BOOTSTRAP"] ?? "";
+  if (given !== "") return { bootstrap: given, missing: undefined };
+  const { missing } = await kafkaJars();
+  if (missing !== undefined) return { bootstrap: "", missing };
+  const broker = await startBroker(sharedBrokerOptions);
+  return { bootstrap: broker.bootstrap, missing: undefined };
+}
+
+/** A name for a topic, group or transactional id that no other test has. */
+export function uniqueName(what: string): string {
+  return `${what}-${randomUUID().slice(0, 13)}`;
+}

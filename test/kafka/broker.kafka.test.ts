@@ -1,0 +1,99 @@
+/** The harness's Kafka itself: it answers, its tools run, and nothing of it stays behind. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { askCluster, askVersions } from "../harness/kafka/ask-broker.ts";
+import { type Broker, sharedKafka, startBroker, uniqueName } from "../harness/kafka/broker.ts";
+import { javaTool } from "../harness/kafka/java-tool.ts";
+import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
+import { isAlive } from "../harness/processes.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const { missing } = await kafkaJars();
+const skip = missing ?? false;
+
+describe("the Kafka that tests share", { skip }, () => {
+  test("keeps what the Java tools write and answers them and us alike", async () => {
+    const { bootstrap } = await sharedKafka();
+    const topic = uniqueName("shared");
+    const server = ["--bootstrap-server", bootstrap];
+    await javaTool("TopicCommand", [...server, "--create", "--topic", topic, "--partitions", "3"]);
+    await javaTool("ConsoleProducer", [...server, "--topic", topic], { input: "one\ntwo\n" });
+    const from = ["--topic", topic, "--from-beginning", "--max-messages", "2"];
+    const { stdout } = await javaTool("ConsoleConsumer", [...server, ...from]);
+    assert.deepEqual(stdout.trim().split("\n").sort(), ["one", "two"]);
+    const { topics } = await askCluster(Number(bootstrap.split(":").at(-1)), [topic]);
+    assert.equal(topics.get(topic)?.length, 3);
+  });
+});
+
+describe("a broker of one's own", { skip }, () => {
+  let broker: Broker;
+  before(async () => {
+    broker = await startBroker();
+  });
+  after(() => broker.stop());
+
+  test("keeps its data and its ports when it is killed and started again", async () => {
+    const topic = uniqueName("kept");
+    const args = ["--bootstrap-server", broker.direct, "--create", "--topic", topic];
+    await javaTool("TopicCommand", args);
+    await broker.kill();
+    await assert.rejects(askVersions(broker.ports.client));
+    await broker.start();
+    await waitFor(
+      async () => (await askCluster(broker.ports.client, [topic])).topics.get(topic)?.length === 1,
+      { withinMs: 10_000, what: "the topic of before" },
+    );
+  });
+
+  test("answers nobody while it is frozen, and again afterwards", async () => {
+    broker.freeze();
+    await assert.rejects(askVersions(broker.ports.client, 300), /no answer within 300 ms/);
+    broker.thaw();
+    await askVersions(broker.ports.client, 5_000);
+  });
+
+  test("leaves neither process nor folder behind when it is stopped", async () => {
+    const pid = broker.pid!;
+    await broker.stop();
+    assert.equal(isAlive(pid), false);
+    assert.equal(existsSync(broker.folder), false);
+  });
+
+  test("says why when it cannot start", async () => {
+    await assert.rejects(
+      startBroker({ config: { "log.segment.bytes": "many" } }),
+      /log.segment.bytes/,
+    );
+  });
+});
+
+describe("the end of the process that owns a broker", { skip }, () => {
+  for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+    test(`ends the broker and removes its folder after ${signal}`, async () => {
+      const module = fileURLToPath(new URL("../harness/kafka/broker.ts", import.meta.url));
+      const program = `
+        const { startBroker } = await import(${JSON.stringify(module)});
+        const { pid, folder } = await startBroker();
+        console.log(JSON.stringify({ pid, folder }));
+        setInterval(() => {}, 1_000);`;
+      const owner = spawn(
+        process.execPath,
+        ["--import", "tsx", "--input-type=module", "--eval", program],
+        { stdio: ["ignore", "pipe", "inherit"] },
+      );
+      const [line] = await once(owner.stdout, "data");
+      const { pid, folder } = JSON.parse(String(line)) as { pid: number; folder: string };
+      assert.equal(isAlive(pid), true);
+      owner.kill(signal);
+      await waitFor(() => !isAlive(pid) && !existsSync(folder), {
+        withinMs: 10_000,
+        what: "the broker's end",
+      });
+    });
+  }
+});
