@@ -29,6 +29,7 @@ const homes: Record<string, string[]> = {
   "@grpc/grpc-js": ["src/plugin", "src/conformance", "sdk/typescript"],
   "cli-table3": ["src/cli"],
   commander: ["src/cli", "src/command", "src/main.ts"],
+  esbuild: ["src/sdk-bundle.mjs"],
   execa: ["src/plugin"],
   fastify: ["src/rest"],
   kafkajs: ["src/kafka/transport.ts"],
