@@ -74,6 +74,7 @@ export const errorCodes = {
   "rest.plugin_unknown": "a request names a plugin class or version that is not there",
   "rest.query_invalid": "a query parameter has a value that cannot be used",
   "rest.too_many_followers": "more readers would follow logs than the host serves",
+  "store.file_failed": "the file of a standalone worker's source offsets could not be written",
   "task.convert_failed": "a record from the log could not be converted for the plugin",
   "task.produce_failed": "a record could not be written to the log",
   "task.put_failed": "a sink's plugin could not take records",

@@ -5,6 +5,7 @@
  */
 import { open, rename, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncFolder } from "../base/write-durably.ts";
 import { at, type BatchHeader, lengthOverhead } from "../batch/batch-header.ts";
 import { crc32c } from "../batch/crc32c.ts";
 import { RecordCursor } from "../batch/decode.ts";
@@ -12,7 +13,7 @@ import { writeInt32 } from "../batch/varint.ts";
 import { rawBytes, walkBatches, writeFully } from "./file-bytes.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import { unfinishedSuffix } from "./recovery.ts";
-import { Segment, syncFolder, withFile } from "./segment.ts";
+import { Segment, withFile } from "./segment.ts";
 
 /** I5: new segments that one run looks at; the keys of these are what it holds in memory. */
 const runBytesMax = 64 * 1024 * 1024;

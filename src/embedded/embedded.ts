@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { errnoWords } from "../base/errno.ts";
 import { ConfigError, errorLine, TaskError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
+import { writeDurably } from "../base/write-durably.ts";
 import type {
   Kafka,
   PartitionReader,
@@ -30,7 +31,6 @@ import { EmbeddedReader } from "./reader.ts";
 import type { Surroundings } from "./setting.ts";
 import { EmbeddedSinkConsumer } from "./sink-consumer.ts";
 import { type FsyncPolicy, Syncer } from "./syncer.ts";
-import { writeDurably } from "./topic.ts";
 import { TopicCatalog } from "./topic-catalog.ts";
 
 /** How long the outcome of what was sent is waited for when the whole log is closed. */

@@ -132,8 +132,3 @@ export function withSegment<T>(
 ): Promise<T> {
   return segment.file === undefined ? withFile(segment.path, "r", work) : work(segment.file);
 }
-
-/** Makes the names in a folder durable. */
-export async function syncFolder(directory: string): Promise<void> {
-  await withFile(directory, "r", (file) => file.sync());
-}

@@ -1,10 +1,10 @@
 /** One topic: its settings, its partitions and its folder. */
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder, writeDurably } from "../base/write-durably.ts";
 import type { TopicDescription } from "../kafka/kafka.ts";
 import { diskError } from "./disk-error.ts";
 import { PartitionLog } from "./partition-log.ts";
-import { syncFolder } from "./segment.ts";
 import type { Surroundings } from "./setting.ts";
 import { describeConfig, folderOfTopic, parseTopicConfig } from "./topic-config.ts";
 
@@ -96,17 +96,4 @@ export async function readTopicFile(directory: string): Promise<TopicFile | unde
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-/** Writes a whole file or none of it. */
-export async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.tmp`, "w");
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.tmp`, path);
-  await syncFolder(join(path, ".."));
 }
