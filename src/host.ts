@@ -21,7 +21,7 @@ import { attachDirectory, ConnectorClasses, pluginCacheDirectory } from "./conne
 import { openEmbedded } from "./embedded/embedded.ts";
 import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
 import type { Kafka } from "./kafka/kafka.ts";
-import { withProducerConfig } from "./kafka/with-producer-config.ts";
+import { withClientConfig } from "./kafka/with-client-config.ts";
 import { type HostLog, openHostLog } from "./observe/host-log.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { HostPart } from "./observe/logger-name.ts";
@@ -33,7 +33,13 @@ import { createRestServer } from "./rest/server.ts";
 import { putConnector, type RunningHost, runningTasks } from "./running-host.ts";
 import { connectorName } from "./state/id.ts";
 import type { StatusStore } from "./store/store.ts";
-import { configTopic, openStores, type Stores, topicsOfNoPlugin } from "./stores.ts";
+import {
+  configTopic,
+  openStores,
+  type StatePlace,
+  type Stores,
+  topicsOfNoPlugin,
+} from "./stores.ts";
 import { createTask } from "./task/create-task.ts";
 import { taskPartsFor } from "./task-parts.ts";
 import { createLocalWorker } from "./worker/local-worker.ts";
@@ -121,9 +127,7 @@ class Host {
       log: { ...this.#log, logger: this.#loggerOf("rest") },
       runningTasks: () => runningTasks(worker),
       processes: () => processes.processes(),
-      reachLog: async () => {
-        await kafka.admin.endOffsets([{ topic: configTopic, partition: 0 }]);
-      },
+      reachLog: () => this.#reachLog(kafka),
     });
     this.#boundPort = Number(new URL(rest.url).port);
     const failed = this.#run(herder);
@@ -202,12 +206,31 @@ class Host {
 
   async #openStores(kafka: Kafka): Promise<Stores> {
     return openStores({
-      kafka,
+      keptIn: this.#statePlace(kafka),
       logger: this.#loggerOf("store"),
       scope: this.#scope,
       onChange: () => this.#wake.set(true),
       // The log lines of a connector go when it is deleted.
       onConnectors: (names) => this.#log.rings.keepOnly((name) => names.has(name)),
+    });
+  }
+
+  async #reachLog(kafka: Kafka): Promise<void> {
+    if (this.#config.bootstrapServers.startsWith("embedded:")) {
+      await kafka.admin.endOffsets([{ topic: configTopic, partition: 0 }]);
+    } else await kafka.admin.listTopics();
+  }
+
+  /** A worker on its own over a cluster leaves its topics alone, as Apache's does. */
+  #statePlace(kafka: Kafka): StatePlace {
+    const { bootstrapServers, offsetStorageFile } = this.#config;
+    if (bootstrapServers.startsWith("embedded:")) return { at: "topics", kafka };
+    if (offsetStorageFile !== "") return { at: "file", path: resolve(offsetStorageFile) };
+    const key = "offset.storage.file.filename";
+    const message = `Missing required configuration "${key}" which has no default value.`;
+    throw new ConfigError("config.invalid", `cannot keep source offsets: ${message}`, {
+      problems: [{ key, message }],
+      hint: `write ${key}=<file>; a standalone worker over a cluster keeps source offsets there`,
     });
   }
 
@@ -257,7 +280,7 @@ class Host {
       createConnector,
       createTask,
       taskParts: taskPartsFor({
-        kafka: withProducerConfig(kafka, config.producer),
+        kafka: withClientConfig(kafka, config.clients),
         config,
         offsets: stores.offsets,
         topicsRefused: topicsOfNoPlugin,

@@ -7,6 +7,8 @@ import { openTopicLog } from "./kafka/topic-log.ts";
 import type { Logger } from "./observe/logger.ts";
 import { connectorNames } from "./state/cluster-state.ts";
 import { openConfigStore } from "./store/config-store.ts";
+import { openFileLog } from "./store/file-log.ts";
+import { MemoryLog } from "./store/memory-log.ts";
 import { type OffsetStore, openOffsetStore } from "./store/offset-store.ts";
 import { openStatusStore } from "./store/status-store.ts";
 import type { ConfigStore, OpenLog, StatusStore } from "./store/store.ts";
@@ -18,7 +20,7 @@ export interface Stores {
 }
 
 export interface StoresOptions {
-  readonly kafka: Kafka;
+  readonly keptIn: StatePlace;
   readonly logger: Logger;
   /** Closes them. */
   readonly scope: Scope;
@@ -27,6 +29,14 @@ export interface StoresOptions {
   /** The connectors there are, after a change of them. */
   readonly onConnectors: (names: ReadonlySet<string>) => void;
 }
+
+/**
+ * Three topics; or, as in Apache's standalone worker, a file for source offsets and this process's
+ * memory for the rest.
+ */
+export type StatePlace =
+  | { readonly at: "topics"; readonly kafka: Kafka }
+  | { readonly at: "file"; readonly path: string };
 
 export const configTopic = "connect-configs";
 const offsetTopic = "connect-offsets";
@@ -45,28 +55,17 @@ const statusPartitionCount = 5;
 
 /** Each is read to its end before the next is opened. */
 export async function openStores(options: StoresOptions): Promise<Stores> {
-  const { kafka, logger, scope, onChange, onConnectors } = options;
-  const opener =
-    (name: string, purpose: string): OpenLog =>
-    (log) =>
-      openTopicLog({
-        ...log,
-        kafka,
-        topicKey: `${name}.storage.topic`,
-        purpose,
-        isSinglePartition: name === "config",
-        clientId: `bulkhead-${name}`,
-        logger,
-      });
+  const { keptIn, logger, scope, onChange, onConnectors } = options;
+  const opener = openerFor(keptIn, logger);
   const offsets = await openOffsetStore({
-    openLog: opener("offset", "source connector offsets"),
+    openLog: opener("offset"),
     topic: offsetTopic,
     partitionCount: offsetPartitionCount,
     logger,
   });
   scope.defer(() => offsets.close());
   const statuses = await openStatusStore({
-    openLog: opener("status", "connector and task statuses"),
+    openLog: opener("status"),
     topic: statusTopic,
     partitionCount: statusPartitionCount,
     logger,
@@ -80,7 +79,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     if (opened !== undefined) onConnectors(new Set(connectorNames(opened.state)));
   });
   const configs = await openConfigStore({
-    openLog: opener("config", "connector configurations"),
+    openLog: opener("config"),
     topic: configTopic,
     logger,
     onChange: () => {
@@ -91,4 +90,30 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   opened = configs;
   scope.defer(() => configs.close());
   return { configs, statuses, offsets };
+}
+
+type Kept = "config" | "offset" | "status";
+
+const purposes: Readonly<Record<Kept, string>> = {
+  config: "connector configurations",
+  offset: "source connector offsets",
+  status: "connector and task statuses",
+};
+
+function openerFor(place: StatePlace, logger: Logger): (kept: Kept) => OpenLog {
+  if (place.at === "file") {
+    const pathKey = "offset.storage.file.filename";
+    return (kept) => async (log) =>
+      kept === "offset" ? openFileLog({ ...log, path: place.path, pathKey }) : new MemoryLog(log);
+  }
+  return (kept) => (log) =>
+    openTopicLog({
+      ...log,
+      kafka: place.kafka,
+      topicKey: `${kept}.storage.topic`,
+      purpose: purposes[kept],
+      isSinglePartition: kept === "config",
+      clientId: `bulkhead-${kept}`,
+      logger,
+    });
 }

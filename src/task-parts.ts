@@ -1,6 +1,7 @@
 /** What each task gets from the host: its converters, its plugin process, its logger. */
 import { systemClock } from "./base/clock.ts";
-import { type ConverterChoice, type WorkerConfig, withoutPrefix } from "./config/worker-config.ts";
+import { withoutPrefix } from "./config/kafka-clients.ts";
+import type { ConverterChoice, WorkerConfig } from "./config/worker-config.ts";
 import type { Converter, ConverterUse } from "./convert/converter.ts";
 import { createConverter } from "./convert/converters.ts";
 import type { Kafka } from "./kafka/kafka.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError } from "../base/error.ts";
+import { kafkaClients } from "./kafka-clients.ts";
 import { workerId } from "./listener.ts";
 import { parseWorkerConfig } from "./worker-config.ts";
 
@@ -42,7 +43,8 @@ test("the least worker file gets Connect's defaults and ours", () => {
     pluginMemoryBytesMax: 0,
     pluginMessageBytesMax: 4_194_304,
     pluginWindowBytes: 4_194_304,
-    producer: {},
+    clients: kafkaClients({}),
+    offsetStorageFile: "",
     embedded: {
       partitions: 1,
       fsync: "interval",
@@ -182,12 +184,24 @@ test("keys without effect are named: each unknown one, and the known ones togeth
   assert.deepEqual(config.warnings, [
     "the worker config has an unknown key that has no effect: offset.flush.interval",
     "the worker config has an unknown key that has no effect: plugin.paths: did you mean plugin.path?",
-    "known, but without effect in this version: consumer.max.poll.records, " +
-      "admin.retries, sasl.mechanism, group.id, offset.storage.file.filename, status.storage.topic, " +
+    "known, but without effect in this version: admin.retries, group.id, status.storage.topic, " +
       "connector.client.config.override.policy, topic.creation.enable, topic.tracking.enable",
   ]);
   assert.deepEqual(config.keyConverter.config, { "schemas.enable": "false" });
-  assert.deepEqual(config.producer, { "linger.ms": "5", acks: "1" });
+  const { producer, consumer } = config.clients;
+  assert.deepEqual([producer["linger.ms"], producer["acks"]], ["5", "1"]);
+  assert.equal(consumer["max.poll.records"], "7");
+});
+
+test("keys of a connection are named when the log is in a folder", () => {
+  const keys = { "sasl.mechanism": "PLAIN", "offset.storage.file.filename": "/tmp/offsets" };
+  const embedded = { ...least, "bootstrap.servers": "embedded:log", ...keys };
+  assert.deepEqual(parseWorkerConfig(embedded).warnings, [
+    "known, but without effect in this version: sasl.mechanism, offset.storage.file.filename",
+  ]);
+  const { clients, offsetStorageFile, warnings } = parseWorkerConfig({ ...least, ...keys });
+  assert.deepEqual([clients.worker, warnings], [{ "sasl.mechanism": "PLAIN" }, []]);
+  assert.equal(offsetStorageFile, "/tmp/offsets");
 });
 
 const ids: { listeners: string; extra: Record<string, string>; bound?: number; id: string }[] = [

@@ -1,11 +1,13 @@
 /** A worker file's properties as a typed config: everything wrong is told at once. */
 import { ConfigError, type ConfigProblem } from "../base/error.ts";
 import { findConverter, lookUpConverter, unservedSetting } from "./converter-keys.ts";
+import { type KafkaClients, kafkaClients, withoutPrefix } from "./kafka-clients.ts";
 import { type Advertised, type Listener, parseListener } from "./listener.ts";
 import { nearestKey } from "./nearest-key.ts";
 import { type CheckedValue, checkKeys, invalidValue } from "./parse.ts";
 import { unsupported } from "./refusals.ts";
 import {
+  clusterKeys,
   servedWorkerFamilies,
   unservedWorkerKeys,
   workerKeys,
@@ -73,8 +75,9 @@ export interface WorkerConfig {
   readonly pluginMemoryBytesMax: number;
   readonly pluginMessageBytesMax: number;
   readonly pluginWindowBytes: number;
-  /** The worker's `producer.*`, for the producers of tasks. */
-  readonly producer: Properties;
+  readonly clients: KafkaClients;
+  /** Where a standalone worker over a cluster keeps source offsets; "" = not set. */
+  readonly offsetStorageFile: string;
   readonly embedded: EmbeddedConfig;
   readonly logLevel: string;
   readonly logFormat: "auto" | "json" | "pretty";
@@ -160,7 +163,8 @@ function typed(
     pluginMemoryBytesMax: number("plugin.memory.bytes.max"),
     pluginMessageBytesMax: number("plugin.message.bytes.max"),
     pluginWindowBytes: number("plugin.window.bytes"),
-    producer: withoutPrefix(properties, "producer."),
+    clients: kafkaClients(properties),
+    offsetStorageFile: properties["offset.storage.file.filename"]?.trim() ?? "",
     embedded: {
       partitions: number("embedded.partitions"),
       fsync: text("embedded.fsync") as EmbeddedConfig["fsync"],
@@ -178,15 +182,6 @@ function typed(
   function choice(key: string): ConverterChoice {
     return { className: text(key), config: withoutPrefix(properties, `${key}.`) };
   }
-}
-
-/** The keys below a prefix, without it. */
-export function withoutPrefix(properties: Properties, prefix: string): Properties {
-  const found: Record<string, string> = {};
-  for (const [key, value] of Object.entries(properties)) {
-    if (key.startsWith(prefix)) found[key.slice(prefix.length)] = value;
-  }
-  return found;
 }
 
 function parseListeners(checked: ReadonlyMap<string, CheckedValue>): {
@@ -282,8 +277,11 @@ function warningsOf(
       !workerRefusals.some((each) => each.key === key) &&
       !matches(servedWorkerFamilies, key),
   );
-  const unserved = others.filter((key) => matches(unservedWorkerKeys, key));
-  const unknown = others.filter((key) => !matches(unservedWorkerKeys, key));
+  const isEmbedded = String(checked.get("bootstrap.servers")?.value).startsWith("embedded:");
+  const isUnserved = (key: string) =>
+    matches(unservedWorkerKeys, key) || (isEmbedded && matches(clusterKeys, key));
+  const unserved = others.filter(isUnserved);
+  const unknown = others.filter((key) => !isUnserved(key) && !matches(clusterKeys, key));
   const warnings = unknown.slice(0, unknownKeysMax).map((key) => {
     const meant = nearestKey(key, checked.keys());
     const question = meant === undefined ? "" : `: did you mean ${meant}?`;

@@ -201,7 +201,28 @@ export const workerKeys: readonly ConfigKey[] = [
 export const servedWorkerFamilies: readonly RegExp[] = [
   /^(key|value|header)\.converter\./,
   // Handed to the log, which takes of them what it has a use for.
-  /^producer\./,
+  /^(producer|consumer)\./,
+];
+
+/**
+ * What the worker's own Kafka clients take of a worker file; Connect hands them every key it does not
+ * know.
+ */
+export const kafkaClientKeys: readonly RegExp[] = [
+  /^(sasl|ssl|security)\./,
+  /^client\.(id|dns\.lookup)$/,
+  /^(send|receive)\.buffer\.bytes$/,
+  /^(reconnect|retry)\.backoff\./,
+  /^socket\.connection\.setup\./,
+  /^(request|default\.api)\.timeout\.ms$/,
+  /^connections\.max\.idle\.ms$/,
+  /^metadata\./,
+];
+
+/** What only a worker over a cluster has a use for. */
+export const clusterKeys: readonly RegExp[] = [
+  ...kafkaClientKeys,
+  /^offset\.storage\.file\.filename$/,
 ];
 
 /**
@@ -209,22 +230,16 @@ export const servedWorkerFamilies: readonly RegExp[] = [
  * A start names those that are set, in one warning.
  */
 export const unservedWorkerKeys: readonly RegExp[] = [
-  /^(consumer|admin)\./,
+  /^admin\./,
   /^connector\.client\.config\.override\.policy$/,
   /^topic\.(creation\.enable|tracking\.enable|tracking\.allow\.reset)$/,
-  /^(sasl|ssl|security)\./,
   /^metrics?\./,
-  /^client\.(id|dns\.lookup)$/,
   /^plugin\.discovery$/,
-  /^(config|offset|status)\.storage\./,
+  /^(config|status)\.storage\./,
+  /^offset\.storage\.(?!file\.filename$)/,
   /^group\.id$/,
-  /^(send|receive)\.buffer\.bytes$/,
-  /^(reconnect|retry)\.backoff\./,
-  /^socket\.connection\.setup\./,
-  /^(request|session|rebalance)\.timeout\.ms$/,
+  /^(session|rebalance)\.timeout\.ms$/,
   /^heartbeat\.interval\.ms$/,
-  /^connections\.max\.idle\.ms$/,
-  /^metadata\./,
   /^(connect\.protocol|scheduled\.rebalance\.max\.delay\.ms)$/,
   /^inter\.worker\./,
   /^worker\.(sync\.timeout|unsync\.backoff)\.ms$/,
