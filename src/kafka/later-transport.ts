@@ -70,6 +70,10 @@ class LaterMap implements ClusterMap {
     return this.#owner.opened?.map.topic(name);
   }
 
+  topicError(name: string): number | undefined {
+    return this.#owner.opened?.map.topicError(name);
+  }
+
   async refresh(topics: readonly string[], options?: { create?: boolean }): Promise<void> {
     const { map } = await this.#owner.transport();
     await map.refresh(topics, options);
