@@ -1,9 +1,9 @@
 /** What one producer has for one partition: sealed batches in order, and one that still grows. */
 import { type Deferred, deferred } from "../base/deferred.ts";
+import type { PendingBatch } from "../batch/pending-batch.ts";
 import type { Receipt } from "../kafka/kafka.ts";
 import type { RecordSlice } from "../record/record-slice.ts";
 import type { PartitionLog } from "./partition-log.ts";
-import type { PendingBatch } from "./pending-batch.ts";
 
 /** What a queue needs from its producer. */
 export interface QueueOwner {
@@ -56,8 +56,7 @@ export class PartitionQueue {
     }
     const { builder } = this.#open;
     const before = builder.recordCount === 0 ? 0 : builder.sizeBytes;
-    builder.append(record, timestampMs);
-    this.#open.note(receipt, index);
+    this.#open.add(record, timestampMs, receipt, index);
     return builder.sizeBytes - before;
   }
 
@@ -101,7 +100,7 @@ export class PartitionQueue {
       this.#inFlight = batch;
       try {
         const baseOffset = await this.log.append(batch.builder);
-        batch.tellStored(this.log, baseOffset);
+        batch.tellStored(this.log.topic, this.log.partition, baseOffset);
       } catch (error) {
         batch.tellFailed(error as Error);
       }

@@ -1,27 +1,22 @@
 /** The port's producer over partitions in this process. */
 import { within } from "../base/deadline.ts";
-import { type Deferred, deferred } from "../base/deferred.ts";
 import { RecordError, TaskError } from "../base/error.ts";
 import { at } from "../batch/batch-header.ts";
-import { BatchBuilder, copySlice, sizeUpperBound, sliceSize } from "../batch/encode.ts";
-import { partitionOfKey } from "../batch/murmur2.ts";
+import { BufferRoom } from "../batch/buffer-room.ts";
+import { sizeUpperBound } from "../batch/encode.ts";
+import { KeyPartitioner } from "../batch/key-partitioner.ts";
+import type { PendingBatch } from "../batch/pending-batch.ts";
+import { SendingTime } from "../batch/sending-time.ts";
+import { SpareBatches } from "../batch/spare-batches.ts";
 import type { Producer, ProducerOptions, Receipt } from "../kafka/kafka.ts";
 import type { RecordSlice } from "../record/record-slice.ts";
 import { PartitionQueue, type QueueOwner } from "./partition-queue.ts";
-import { PendingBatch } from "./pending-batch.ts";
 import type { Surroundings } from "./setting.ts";
 import type { Topic } from "./topic.ts";
 import type { TopicCatalog } from "./topic-catalog.ts";
 
 /** I5: what is buffered unless `buffer.memory` says otherwise; a disk needs less time than a broker. */
 const bufferBytesMaxDefault = 4 * 1024 * 1024;
-
-/** Empty batches kept to be used again: together so large, each at most. */
-const spareBytesMax = 4 * 1024 * 1024;
-const spareEachBytesMax = 2 * 1024 * 1024;
-
-/** How many records may have the same reading of the clock. */
-const clockUsesMax = 64;
 
 interface TopicQueues {
   readonly topic: Topic;
@@ -34,22 +29,17 @@ interface TopicQueues {
 export class EmbeddedProducer implements Producer, QueueOwner {
   readonly batchBytesMax: number;
   readonly #requestBytesMax: number;
-  readonly #bufferBytesMax: number;
   readonly #lingerMs: number;
   readonly #catalog: TopicCatalog;
-  readonly #surroundings: Surroundings;
+  readonly #buffer: BufferRoom;
+  readonly #time: SendingTime;
   readonly #onClose: (producer: EmbeddedProducer) => void;
   readonly #queues = new Map<string, TopicQueues>();
-  readonly #spare: PendingBatch[] = [];
-  #spareBytes = 0;
+  readonly #spare = new SpareBatches();
+  readonly #keys = new KeyPartitioner();
   #last: TopicQueues | undefined;
   #scheduled: PartitionQueue[] = [];
-  #bufferedBytes = 0;
-  #room: Deferred<void> | undefined;
   #isClosed = false;
-  #nowMs = 0;
-  #clockUses = clockUsesMax;
-  #keyBytes = new Uint8Array(256);
 
   constructor(
     options: ProducerOptions,
@@ -64,11 +54,11 @@ export class EmbeddedProducer implements Producer, QueueOwner {
       return Number.isFinite(value) && value >= 0 ? value : otherwise;
     };
     this.#requestBytesMax = number("max.request.size", 1024 * 1024);
-    this.#bufferBytesMax = number("buffer.memory", bufferBytesMaxDefault);
+    this.#buffer = new BufferRoom(number("buffer.memory", bufferBytesMaxDefault));
     this.#lingerMs = number("linger.ms", 0);
     this.batchBytesMax = number("batch.size", 256 * 1024);
     this.#catalog = parts.catalog;
-    this.#surroundings = parts.surroundings;
+    this.#time = new SendingTime(parts.surroundings.clock);
     this.#onClose = parts.onClose;
   }
 
@@ -78,21 +68,13 @@ export class EmbeddedProducer implements Producer, QueueOwner {
     if (at.records + sizeBound > this.#requestBytesMax) throw this.#tooLarge(record, sizeBound);
     const queues = this.#queuesOf(record.topic);
     const queue = this.#queueOf(queues, record);
-    const timestampMs = record.timestampMs === -1 ? this.#timeOfSending() : record.timestampMs;
-    this.#bufferedBytes += queue.add(record, timestampMs, sizeBound, receipt, index);
+    const timestampMs = record.timestampMs === -1 ? this.#time.nowMs() : record.timestampMs;
+    this.#buffer.take(queue.add(record, timestampMs, sizeBound, receipt, index));
   }
 
-  async room(signal?: AbortSignal): Promise<void> {
-    while (this.#bufferedBytes >= this.#bufferBytesMax && !signal?.aborted) {
-      // I5: whoever sends waits here while the buffer is full.
-      this.#room ??= deferred();
-      const wake = this.#room;
-      const stop = () => wake.resolve();
-      signal?.addEventListener("abort", stop, { once: true });
-      await wake.promise;
-      signal?.removeEventListener("abort", stop);
-      if (this.#room === wake) this.#room = undefined;
-    }
+  room(signal?: AbortSignal): Promise<void> {
+    this.#time.expire();
+    return this.#buffer.wait(signal);
   }
 
   async flush(): Promise<void> {
@@ -111,22 +93,13 @@ export class EmbeddedProducer implements Producer, QueueOwner {
   }
 
   takeBatch(): PendingBatch {
-    const spare = this.#spare.pop();
-    if (spare === undefined) return new PendingBatch(new BatchBuilder());
-    this.#spareBytes -= spare.builder.capacityBytes;
-    return spare;
+    return this.#spare.take();
   }
 
   giveBack(batch: PendingBatch, bytes: number): void {
-    this.#bufferedBytes -= bytes;
-    this.#clockUses = clockUsesMax;
-    batch.reset();
-    const { capacityBytes } = batch.builder;
-    if (capacityBytes <= spareEachBytesMax && this.#spareBytes + capacityBytes <= spareBytesMax) {
-      this.#spare.push(batch);
-      this.#spareBytes += capacityBytes;
-    }
-    if (this.#bufferedBytes < this.#bufferBytesMax) this.#room?.resolve();
+    this.#spare.give(batch);
+    this.#time.expire();
+    this.#buffer.give(bytes);
   }
 
   schedule(queue: PartitionQueue): void {
@@ -136,20 +109,10 @@ export class EmbeddedProducer implements Producer, QueueOwner {
     else setImmediate(() => this.#startScheduled());
   }
 
-  /** Asked for per turn and now and then, since the clock costs as much as the copy of a record. */
-  #timeOfSending(): number {
-    this.#clockUses += 1;
-    if (this.#lingerMs > 0 || this.#clockUses >= clockUsesMax) {
-      this.#clockUses = 0;
-      this.#nowMs = this.#surroundings.clock.nowMs();
-    }
-    return this.#nowMs;
-  }
-
   #startScheduled(): void {
     const queues = this.#scheduled;
     this.#scheduled = [];
-    this.#clockUses = clockUsesMax;
+    this.#time.expire();
     for (const queue of queues) queue.startWriting();
     for (const each of this.#queues.values()) {
       each.sticky = (each.sticky + 1) % each.topic.partitions.length;
@@ -192,13 +155,7 @@ export class EmbeddedProducer implements Producer, QueueOwner {
     const partitionCount = queues.topic.partitions.length;
     if (partitionCount === 1) return 0;
     if (key.start < 0) return queues.sticky;
-    if (key.prefix.length === 0 && key.suffix.length === 0) {
-      return partitionOfKey(key.bytes, key.start, key.end, partitionCount);
-    }
-    const size = sliceSize(key);
-    if (this.#keyBytes.length < size) this.#keyBytes = new Uint8Array(size * 2);
-    copySlice(key, this.#keyBytes, 0);
-    return partitionOfKey(this.#keyBytes, 0, size, partitionCount);
+    return this.#keys.partitionOf(key, partitionCount);
   }
 
   *#allQueues(): Iterable<PartitionQueue> {

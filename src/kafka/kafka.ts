@@ -6,7 +6,10 @@
  * Errors: `RetriableError` for what may pass, `FencedError` where a newer owner exists, `RecordError`
  * where one record is at fault (too large), `TaskError` for the rest.
  */
+import type { Receipt } from "../batch/receipt.ts";
 import type { RecordSlice } from "../record/record-slice.ts";
+
+export type { Receipt, StoredAt } from "../batch/receipt.ts";
 
 /** A partition by name; there are no ids above the port. */
 export interface TopicPartition {
@@ -41,29 +44,6 @@ export type ClientConfig = Readonly<Record<string, string>>;
 export interface ProducerOptions {
   clientId: string;
   config?: ClientConfig;
-}
-
-/**
- * Told once for each record that was given to `send` with it. A receipt belongs to one message of a
- * plugin; `indexes` are the numbers that `send` was called with.
- */
-export interface Receipt {
-  /**
-   * The records `indexes[from]` to `indexes[to - 1]` are stored, as durable as the log promises, with
-   * the offsets `baseOffset`, `baseOffset + 1`, … of this partition. The array must not be kept.
-   */
-  stored(indexes: readonly number[], from: number, to: number, at: StoredAt): void;
-  /** The same, but they could not be stored and nothing will be tried any more. */
-  failed(indexes: readonly number[], from: number, to: number, error: Error): void;
-}
-
-/** Where a run of records was stored, one offset after the other. */
-export interface StoredAt {
-  readonly topic: string;
-  readonly partition: number;
-  readonly baseOffset: number;
-  /** Of each record where it has none of its own; -1 where records keep theirs. */
-  readonly logAppendTimeMs: number;
 }
 
 /**

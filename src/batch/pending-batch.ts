@@ -1,10 +1,10 @@
-/** A batch on its way into the log, with the receipts of its records. */
-import type { BatchBuilder } from "../batch/encode.ts";
-import type { Receipt } from "../kafka/kafka.ts";
-import type { PartitionLog } from "./partition-log.ts";
+/** A batch on its way into a log, with the receipts of its records. */
+import type { RecordSlice } from "../record/record-slice.ts";
+import { BatchBuilder } from "./encode.ts";
+import type { Receipt } from "./receipt.ts";
 
 export class PendingBatch {
-  readonly builder: BatchBuilder;
+  readonly builder = new BatchBuilder();
   /** One number a record: what `send` was called with. */
   readonly #indexes: number[] = [];
   /** The receipts in order, and for each the first of its records. */
@@ -12,12 +12,14 @@ export class PendingBatch {
   readonly #starts: number[] = [];
   #isTold = false;
 
-  constructor(builder: BatchBuilder) {
-    this.builder = builder;
+  /** Whether the outcome of its records was told. */
+  get isTold(): boolean {
+    return this.#isTold;
   }
 
-  /** For the record just appended to the builder. */
-  note(receipt: Receipt, index: number): void {
+  /** Copies the record. */
+  add(record: RecordSlice, timestampMs: number, receipt: Receipt, index: number): void {
+    this.builder.append(record, timestampMs);
     const last = this.#receipts.length - 1;
     if (last < 0 || this.#receipts[last] !== receipt) {
       this.#receipts.push(receipt);
@@ -27,15 +29,19 @@ export class PendingBatch {
   }
 
   // I7: each record's receipt is told once, here or in `tellFailed`.
-  tellStored(log: PartitionLog, baseOffset: number): void {
+  tellStored(topic: string, partition: number, baseOffset: number, logAppendTimeMs = -1): void {
     if (this.#isTold) return;
     this.#isTold = true;
-    const { topic, partition } = log;
     for (const [n, receipt] of this.#receipts.entries()) {
       const from = this.#starts[n]!;
       const to = this.#starts[n + 1] ?? this.#indexes.length;
-      const at = { topic, partition, baseOffset: baseOffset + from, logAppendTimeMs: -1 };
-      receipt.stored(this.#indexes, from, to, at);
+      const first = baseOffset === -1 ? -1 : baseOffset + from;
+      receipt.stored(this.#indexes, from, to, {
+        topic,
+        partition,
+        baseOffset: first,
+        logAppendTimeMs,
+      });
     }
   }
 
@@ -46,6 +52,18 @@ export class PendingBatch {
       const to = this.#starts[n + 1] ?? this.#indexes.length;
       receipt.failed(this.#indexes, this.#starts[n]!, to, error);
     }
+  }
+
+  /** The receipt of the record at this place, and the number it was sent with. */
+  receiptAt(place: number): { receipt: Receipt; index: number } {
+    let n = this.#starts.length - 1;
+    while (n > 0 && this.#starts[n]! > place) n -= 1;
+    return { receipt: this.#receipts[n]!, index: this.#indexes[place]! };
+  }
+
+  /** The outcome is somebody else's to tell from now on: its records were moved to other batches. */
+  letGo(): void {
+    this.#isTold = true;
   }
 
   /** Makes it empty, to be used again. */
