@@ -1,9 +1,13 @@
 #!/usr/bin/env node
 /** argv to a command to an exit code. Commands are loaded when they are run: a start loads little. */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError, errorHint, errorLine, HostError } from "./base/error.ts";
 import { productVersion } from "./base/version.ts";
 import type { CheckCommandOptions } from "./command/check.ts";
+import type { LogOptions } from "./command/log-access.ts";
+import type { ReadOptions } from "./command/read.ts";
+import type { TopicCreateOptions, TopicListOptions } from "./command/topic.ts";
+import type { WriteOptions } from "./command/write.ts";
 
 /** Connect's exit codes: 1 = wrong usage, 2 = a config cannot be used, 3 = the start failed. */
 const exitUsage = 1;
@@ -73,6 +77,82 @@ program
     process.exitCode = await checkCommand(words, options, process.argv.includes("--"));
   });
 
+const topic = program
+  .command("topic")
+  .summary("list, describe, create and delete topics")
+  .description("Lists, describes, creates and deletes topics of a cluster or of an embedded log.");
+
+withLog(topic.command("list"))
+  .description("Prints the names of all topics.")
+  .option("--json", "print JSON")
+  .action(async (options: TopicListOptions) => {
+    const { listTopics } = await import("./command/topic.ts");
+    await listTopics(options);
+  });
+
+withLog(topic.command("describe"))
+  .description("Prints the partitions of a topic with their ends, and its settings.")
+  .argument("<topic>")
+  .option("--json", "print JSON")
+  .action(async (name: string, options: TopicListOptions) => {
+    const { describeTopic } = await import("./command/topic.ts");
+    await describeTopic(name, options);
+  });
+
+withLog(topic.command("create"))
+  .description("Creates a topic.")
+  .argument("<topic>")
+  .option("--partitions <count>", "default: the log's own", parseWhole, -1)
+  .option("--replication-factor <count>", "default: the log's own", parseWhole, -1)
+  .option("--setting <key=value>", "a setting of the topic; may be repeated", collect)
+  .action(async (name: string, options: TopicCreateOptions) => {
+    const { createTopic } = await import("./command/topic.ts");
+    await createTopic(name, options);
+  });
+
+withLog(topic.command("delete"))
+  .description("Deletes a topic with its records.")
+  .argument("<topic>")
+  .action(async (name: string, options: LogOptions) => {
+    const { deleteTopic } = await import("./command/topic.ts");
+    await deleteTopic(name, options);
+  });
+
+withLog(program.command("read"))
+  .summary("print the records of a topic")
+  .description(
+    "Prints the records of a topic, a line each, with tabs between what is shown: those that are " +
+      "there, or all that come until Ctrl-C.",
+  )
+  .argument("<topic>")
+  .option("--partition <number>", "only this one", parseWhole)
+  .option("--from <place>", "beginning, end, or an offset", "beginning")
+  .option("--last <count>", "only the last so many of each partition", parseWhole)
+  .option("--follow", "go on when the end is reached")
+  .option("--limit <count>", "end after so many records", parseWhole)
+  .addOption(new Option("--format <format>").choices(["text", "json", "hex"]).default("text"))
+  .option("--keys", "show keys")
+  .option("--headers", "show headers, name:value")
+  .option("--timestamps", "show timestamps")
+  .option("--offsets", "show partition:offset")
+  .action(async (name: string, options: ReadOptions) => {
+    const { readTopic } = await import("./command/read.ts");
+    await readTopic(name, options);
+  });
+
+withLog(program.command("write"))
+  .summary("write lines of stdin to a topic")
+  .description("Writes each line of stdin as a record to a topic.")
+  .argument("<topic>")
+  .option("--key-separator <text>", "a line is a key, this text, and a value")
+  .option("--null <text>", "a key or value that is just this text is null")
+  .option("--partition <number>", "default: by the key", parseWhole)
+  .option("--header <key=value>", "on every record; may be repeated", collect)
+  .action(async (name: string, options: WriteOptions) => {
+    const { writeTopic } = await import("./command/write.ts");
+    await writeTopic(name, options);
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -101,6 +181,18 @@ that lives as long as one case:
   {"example.Counter": {"config": {"topic": "t"}, "files": {}, "situations": {"tooLarge": {"config": {}}}}}
 
 Exit status: 0 every clause that could be judged is kept, 1 one is not, 2 the check could not begin.`;
+}
+
+/** The options of every command that looks into a log. */
+function withLog(command: Command): Command {
+  return command
+    .option("--bootstrap-server <servers>", "HOST:PORT, or embedded:FOLDER")
+    .option("--config <file>", "a worker file, for bootstrap.servers and how to connect");
+}
+
+function parseWhole(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number.");
 }
 
 function collect(value: string, before: string[] = []): string[] {

@@ -7,6 +7,7 @@ export const errorCodes = {
   "batch.compressed": "a record batch is compressed with a codec that cannot be read",
   "batch.corrupt": "a record batch does not follow its format",
   "command.connector_failed": "a connector of the command line could not be started",
+  "command.line_invalid": "a line of stdin cannot be made a record",
   "command.quickstart_failed": "quickstart could not set up its connectors",
   "config.bootstrap_servers": "bootstrap.servers names a log that this version has no driver for",
   "config.class_missing": "a connector config names no connector.class",

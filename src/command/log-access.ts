@@ -1,0 +1,49 @@
+/** The log that a command looks into: a cluster, or the folder of an embedded log. */
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { ConfigError } from "../base/error.ts";
+import { openEmbedded } from "../embedded/embedded.ts";
+import type { Kafka } from "../kafka/kafka.ts";
+import { readPropertiesFile } from "./properties-file.ts";
+
+/** What the command line says of it. */
+export interface LogOptions {
+  /** `host:port,…` or `embedded:<folder>`; goes before the file. */
+  readonly bootstrapServer?: string;
+  /** A worker file, for its bootstrap.servers and how to connect. */
+  readonly config?: string;
+}
+
+/**
+ * Opens it; close it when done. `mayMake`: a folder that holds no embedded log yet becomes one.
+ * @throws ConfigError where nothing says which log, or there is none
+ */
+export async function openLogOf(options: LogOptions, mayMake: boolean): Promise<Kafka> {
+  const properties = options.config === undefined ? {} : await readPropertiesFile(options.config);
+  const servers = options.bootstrapServer ?? properties["bootstrap.servers"];
+  if (servers === undefined || servers.trim() === "") {
+    throw new ConfigError("config.invalid", "cannot tell which log is meant", {
+      hint:
+        "add --bootstrap-server HOST:PORT, --bootstrap-server embedded:FOLDER, " +
+        "or --config with the worker file of a host",
+    });
+  }
+  const [, folder] = /^embedded:(.+)$/.exec(servers.trim()) ?? [];
+  if (folder === undefined) {
+    const text = `cannot use ${servers}: this version of Bulkhead has no driver for Apache Kafka yet`;
+    throw new ConfigError("config.bootstrap_servers", text);
+  }
+  const directory = resolve(folder);
+  if (!mayMake) await assertLog(directory);
+  return openEmbedded({ directory });
+}
+
+async function assertLog(directory: string): Promise<void> {
+  const found = await stat(join(directory, "topics")).catch(() => undefined);
+  if (found?.isDirectory()) return;
+  throw new ConfigError(
+    "embedded.folder_unusable",
+    `cannot look into ${directory}: there is no embedded log in it`,
+    { hint: "name the folder that the worker file's bootstrap.servers=embedded:<folder> names" },
+  );
+}
