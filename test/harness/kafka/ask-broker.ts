@@ -1,8 +1,9 @@
-/** The two questions the harness itself asks a broker, over a socket of its own. */
+/** The few questions the harness itself asks a broker, over a socket of its own. */
 import { connect } from "node:net";
 
 const apiVersionsKey = 18;
 const metadataKey = 3;
+const findCoordinatorKey = 10;
 
 /** What a broker says of a cluster. */
 export interface ClusterView {
@@ -33,6 +34,22 @@ export async function askCluster(
   const names = topics.flatMap((name) => [int16(Buffer.byteLength(name)), Buffer.from(name)]);
   const body = Buffer.concat([int32(topics.length), ...names, Buffer.from([0])]);
   return viewIn(new Reader(await ask(port, metadataKey, 4, body, withinMs)));
+}
+
+/** The id of the node that coordinates a group or transactional id, -1 while there is none. */
+export async function askCoordinator(
+  port: number,
+  name: string,
+  kind: "group" | "transaction",
+  withinMs = 2_000,
+): Promise<number> {
+  const text = [int16(Buffer.byteLength(name)), Buffer.from(name)];
+  const body = Buffer.concat([...text, Buffer.from([kind === "group" ? 0 : 1])]);
+  const reader = new Reader(await ask(port, findCoordinatorKey, 1, body, withinMs));
+  reader.int32(); // throttle time
+  reader.int16();
+  reader.string(); // message
+  return reader.int32();
 }
 
 function viewIn(reader: Reader): ClusterView {

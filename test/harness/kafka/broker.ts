@@ -13,6 +13,7 @@ import { type BrokerPorts, type BrokerSettings, brokerProperties } from "./broke
 import { freePorts } from "./free-ports.ts";
 import { startJvm } from "./jvm.ts";
 import { type KafkaJars, kafkaJars } from "./kafka-jars.ts";
+import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 /** A start takes 3 s alone on a quiet machine. */
 const startMsMax = 60_000;
@@ -25,6 +26,8 @@ export interface BrokerOptions {
   config?: Readonly<Record<string, string>>;
   /** Where clients are told to connect instead: the port of a proxy. The harness and the Java tools go around it. */
   advertisedPort?: number;
+  /** Put `broker.proxy` in front of it, which clients go through. */
+  proxied?: boolean;
   heapMbMax?: number;
   /** `log.dirs`, when it has to be elsewhere than in the throw-away folder. */
   data?: string;
@@ -69,16 +72,21 @@ export async function makeBroker(place: BrokerPlace, options: BrokerOptions): Pr
   if (jars === undefined) throw new Error(`cannot start a Kafka broker: ${missing}`);
   const folder = await mkdtemp(join(tmpdir(), "bulkhead-kafka-"));
   const data = options.data ?? join(folder, "data");
-  const broker = new Broker(jars, folder, { ...place, ...options, data });
+  const proxy = options.proxied === true ? await startTcpProxy(place.ports.client) : undefined;
+  const advertisedPort = proxy?.port ?? options.advertisedPort;
+  const settings = { ...place, ...options, data, advertisedPort };
+  const broker = new Broker(jars, folder, settings, proxy);
   await mkdir(data, { recursive: true });
   await cp(jars.formatted, data, { recursive: true });
   const meta = { version: 1, "node.id": place.id, "cluster.id": place.clusterId };
   const lines = Object.entries({ ...meta, "directory.id": newClusterId() });
   const text = lines.map(([key, value]) => `${key}=${value}\n`).join("");
   await writeFile(join(data, "meta.properties"), text);
-  await writeFile(broker.propertiesFile, brokerProperties({ ...place, ...options, data }));
+  await writeFile(broker.propertiesFile, brokerProperties(settings));
   return broker;
 }
+
+type Settings = BrokerSettings & Omit<BrokerOptions, "advertisedPort">;
 
 /** A node. It can be ended and started again on the same ports with the same data. */
 export class Broker {
@@ -95,10 +103,13 @@ export class Broker {
   readonly propertiesFile: string;
   readonly #jars: KafkaJars;
   readonly #heapMbMax: number;
+  readonly #proxy: TcpProxy | undefined;
   #child: ChildProcess | undefined;
+  #isFrozen = false;
 
-  constructor(jars: KafkaJars, folder: string, settings: BrokerSettings & BrokerOptions) {
+  constructor(jars: KafkaJars, folder: string, settings: Settings, proxy?: TcpProxy) {
     const { id, ports, advertisedPort, data, heapMbMax = 256 } = settings;
+    this.#proxy = proxy;
     this.id = id;
     this.ports = ports;
     this.bootstrap = `127.0.0.1:${advertisedPort ?? ports.client}`;
@@ -109,6 +120,17 @@ export class Broker {
     this.propertiesFile = join(folder, "server.properties");
     this.#jars = jars;
     this.#heapMbMax = heapMbMax;
+  }
+
+  /** @throws Error unless it was started with `proxied` */
+  get proxy(): TcpProxy {
+    if (this.#proxy === undefined) throw new Error(`broker ${this.id} has no proxy`);
+    return this.#proxy;
+  }
+
+  /** Between `freeze` and `thaw`. */
+  get isFrozen(): boolean {
+    return this.#isFrozen;
   }
 
   get pid(): number | undefined {
@@ -157,10 +179,18 @@ export class Broker {
     return (await readFile(this.logFile, "utf8").catch(() => "")).slice(-8_000);
   }
 
+  /** Puts a file into its throw-away folder; the answer is its path. */
+  async write(name: string, text: string): Promise<string> {
+    const file = join(this.folder, name);
+    await writeFile(file, text);
+    return file;
+  }
+
   /** SIGTERM: it hands its partitions over and leaves; `start` brings it back. */
   async shutDown(): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
+    this.thaw();
     child.kill("SIGTERM");
     await ended(child, shutDownMsMax).catch(() => this.kill());
   }
@@ -170,22 +200,25 @@ export class Broker {
     const child = this.#child;
     if (child === undefined) return;
     child.kill("SIGKILL");
+    this.#isFrozen = false;
     await ended(child, shutDownMsMax);
   }
 
   /** SIGSTOP: its sockets stay open and nothing answers. */
   freeze(): void {
-    this.#child?.kill("SIGSTOP");
+    this.#isFrozen = this.#child?.kill("SIGSTOP") ?? false;
   }
 
   /** SIGCONT. */
   thaw(): void {
+    this.#isFrozen = false;
     this.#child?.kill("SIGCONT");
   }
 
   /** Ends it for good and removes what it wrote. */
   async stop(): Promise<void> {
     await this.kill();
+    await this.#proxy?.close();
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }
