@@ -4,11 +4,8 @@
  * before the dot.
  */
 export const errorCodes = {
-  "batch.codec_missing": "the package that a compression codec needs is not installed",
-  "batch.compressed": "a record batch is still compressed where its records are to be read",
-  "batch.corrupt": "a record batch does not follow its format, or not its checksum",
-  "batch.format_old": "a topic holds messages in a format of before record batches",
-  "batch.too_large": "a record batch holds more than the host takes into its memory",
+  "batch.compressed": "a record batch is compressed with a codec that cannot be read",
+  "batch.corrupt": "a record batch does not follow its format",
   "command.connector_failed": "a connector of the command line could not be started",
   "command.line_invalid": "a line of stdin cannot be made a record",
   "command.quickstart_failed": "quickstart could not set up its connectors",
@@ -49,6 +46,8 @@ export const errorCodes = {
   "kafka.disconnected": "a broker cannot be reached, or the connection broke before it answered",
   "kafka.group_not_empty": "the offsets of a consumer group cannot be changed while it has members",
   "kafka.member_fenced": "a consumer committed a partition that it no longer holds",
+  "kafka.offset_out_of_range":
+    "a partition does not have the offset to read, and auto.offset.reset is none",
   "kafka.partition_not_assigned":
     "a consumer was told to seek in a partition that it does not hold",
   "kafka.partition_not_found": "a record names a partition that its topic does not have",

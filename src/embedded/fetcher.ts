@@ -1,10 +1,10 @@
 /** Positions in partitions, and reading on from them without ever asking twice for nothing. */
+import { Wake } from "../base/wake.ts";
 import type { Fetched, PartitionOffset, TopicPartition } from "../kafka/kafka.ts";
 import type { Logger } from "../observe/logger.ts";
 import { positionAt, type ReadPosition } from "./log-run.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import type { TopicCatalog } from "./topic-catalog.ts";
-import { Wake } from "./wake.ts";
 
 /** I5: what one poll may hold in memory. */
 const partitionBytesMax = 1024 * 1024;
