@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigError } from "../base/error.ts";
 import { openEmbedded } from "../embedded/embedded.ts";
+import { takeSnapshot } from "../embedded/snapshot.ts";
 import type { Kafka } from "../kafka/kafka.ts";
 import { readPropertiesFile } from "./properties-file.ts";
 
@@ -14,11 +15,19 @@ export interface LogOptions {
   readonly config?: string;
 }
 
+/** What a command wants to do with it. */
+export type LogUse =
+  /** A folder that holds no embedded log yet becomes one. */
+  | { readonly at: "write" }
+  | { readonly at: "change" }
+  /** A folder that a host has open is copied, the records of one topic only. */
+  | { readonly at: "look"; readonly topic?: string };
+
 /**
- * Opens it; close it when done. `mayMake`: a folder that holds no embedded log yet becomes one.
+ * Opens it; close it when done.
  * @throws ConfigError where nothing says which log, or there is none
  */
-export async function openLogOf(options: LogOptions, mayMake: boolean): Promise<Kafka> {
+export async function openLogOf(options: LogOptions, use: LogUse): Promise<Kafka> {
   const properties = options.config === undefined ? {} : await readPropertiesFile(options.config);
   const servers = options.bootstrapServer ?? properties["bootstrap.servers"];
   if (servers === undefined || servers.trim() === "") {
@@ -34,8 +43,31 @@ export async function openLogOf(options: LogOptions, mayMake: boolean): Promise<
     throw new ConfigError("config.bootstrap_servers", text);
   }
   const directory = resolve(folder);
-  if (!mayMake) await assertLog(directory);
-  return openEmbedded({ directory });
+  if (use.at !== "write") await assertLog(directory);
+  try {
+    return await openEmbedded({ directory });
+  } catch (error) {
+    const isLocked = error instanceof ConfigError && error.code === "embedded.folder_locked";
+    if (!isLocked || use.at !== "look") throw error;
+    return openCopy(directory, use.topic);
+  }
+}
+
+/** What the host had written when the copy was taken. */
+async function openCopy(directory: string, topic: string | undefined): Promise<Kafka> {
+  const copy = await takeSnapshot(directory, topic);
+  try {
+    const kafka = await openEmbedded({ directory: copy.directory });
+    const close = kafka.close.bind(kafka);
+    kafka.close = async () => {
+      await close();
+      await copy.remove();
+    };
+    return kafka;
+  } catch (error) {
+    await copy.remove();
+    throw error;
+  }
 }
 
 async function assertLog(directory: string): Promise<void> {

@@ -28,13 +28,13 @@ export interface ReadOptions extends LogOptions {
 
 /**
  * Prints the records of a topic, a line each: those that are there when it begins or, to follow, all
- * that come until SIGINT. A reader of the output that goes away ends it too.
+ * that come until SIGINT; an embedded log that a host has open cannot be followed. A reader of the output that goes away ends it too.
  */
 export async function readTopic(topic: string, options: ReadOptions): Promise<void> {
   const from = startOf(options);
   const asked = askedToStop();
   const output = new Output();
-  const kafka = await openLogOf(options, false);
+  const kafka = await openLogOf(options, options.follow ? { at: "change" } : { at: "look", topic });
   try {
     const { partitionCount } = await topicOf(kafka, topic);
     const partitions = partitionsOf(topic, partitionCount, options.partition);

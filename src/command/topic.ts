@@ -1,7 +1,7 @@
 import { ConfigError, TaskError } from "../base/error.ts";
 import { table } from "../cli/table.ts";
 import type { Kafka } from "../kafka/kafka.ts";
-import { type LogOptions, openLogOf } from "./log-access.ts";
+import { type LogOptions, type LogUse, openLogOf } from "./log-access.ts";
 
 const widthWithoutTerminal = 120;
 
@@ -11,7 +11,7 @@ export interface TopicListOptions extends LogOptions {
 
 /** Prints the names of all topics, one to a line. */
 export async function listTopics(options: TopicListOptions): Promise<void> {
-  await withLog(options, false, async (kafka) => {
+  await withLog(options, { at: "look" }, async (kafka) => {
     const names = [...(await kafka.admin.listTopics())].sort();
     if (options.json) print(JSON.stringify(names));
     else for (const name of names) print(name);
@@ -20,7 +20,7 @@ export async function listTopics(options: TopicListOptions): Promise<void> {
 
 /** Prints the partitions of a topic with their ends, and its settings. */
 export async function describeTopic(name: string, options: TopicListOptions): Promise<void> {
-  await withLog(options, false, async (kafka) => {
+  await withLog(options, { at: "look", topic: name }, async (kafka) => {
     const { partitionCount, config } = await topicOf(kafka, name);
     const partitions = Array.from({ length: partitionCount }, (_, partition) => ({
       topic: name,
@@ -56,7 +56,7 @@ export interface TopicCreateOptions extends LogOptions {
 export async function createTopic(name: string, options: TopicCreateOptions): Promise<void> {
   const { partitions: partitionCount, replicationFactor } = options;
   const config = Object.fromEntries((options.setting ?? []).map(settingOf));
-  await withLog(options, true, async (kafka) => {
+  await withLog(options, { at: "write" }, async (kafka) => {
     const made = await kafka.admin.createTopic({ name, partitionCount, replicationFactor, config });
     if (made) return print(`made topic ${name}`);
     throw new TaskError("kafka.topic_invalid", `cannot make topic ${name}: there is one`);
@@ -65,7 +65,7 @@ export async function createTopic(name: string, options: TopicCreateOptions): Pr
 
 /** @throws TaskError when there is no such topic */
 export async function deleteTopic(name: string, options: LogOptions): Promise<void> {
-  await withLog(options, false, async (kafka) => {
+  await withLog(options, { at: "change" }, async (kafka) => {
     await topicOf(kafka, name);
     await kafka.admin.deleteTopic(name);
     print(`deleted topic ${name}`);
@@ -89,10 +89,10 @@ function settingOf(text: string): [string, string] {
 
 async function withLog(
   options: LogOptions,
-  mayMake: boolean,
+  use: LogUse,
   work: (kafka: Kafka) => Promise<void>,
 ): Promise<void> {
-  const kafka = await openLogOf(options, mayMake);
+  const kafka = await openLogOf(options, use);
   try {
     await work(kafka);
   } finally {

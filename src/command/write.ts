@@ -23,7 +23,7 @@ export interface WriteOptions extends LogOptions {
  */
 export async function writeTopic(topic: string, options: WriteOptions): Promise<void> {
   const writer = new LineWriter(topic, options);
-  const kafka = await openLogOf(options, true);
+  const kafka = await openLogOf(options, { at: "write" });
   try {
     await writer.write(kafka, process.stdin);
   } finally {

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { openEmbedded } from "../../src/embedded/embedded.ts";
+import { fill } from "../harness/embedded-log.ts";
 import { program, temporaryDirectory } from "../harness/host-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -29,6 +31,8 @@ class Commands {
     return spawn(process.execPath, [program, ...args, "--bootstrap-server", this.log], {
       timeout: 20_000,
       killSignal: "SIGKILL",
+      // What it leaves behind can be seen.
+      env: { ...process.env, TMPDIR: this.directory },
     });
   }
 
@@ -195,11 +199,26 @@ test("which log is meant comes from the option or the worker file", async (t) =>
   assert.match(nothing, /^bulkhead: cannot look into .*: there is no embedded log in it\n/);
 });
 
-test("a folder that a host has open is named with the process that has it", async (t) => {
+test("a folder that a host has open is looked at as it is just then; whoever writes is refused", async (t) => {
   const log = await commands(t);
+  await log.run(["write", "t"], "one\n");
+  await log.run(["write", "other"], "two\n");
   const kafka = await openEmbedded({ directory: join(log.directory, "log") });
   t.after(() => kafka.close());
-  const { status, stderr } = await log.run(["topic", "list"]);
-  assert.match(stderr, new RegExp(`: process ${process.pid} is using it\n`));
-  assert.equal(status, 2);
+  await fill(kafka, "t", ["two"]);
+  assert.equal(await log.print("topic", "list"), "other\nt\n");
+  assert.equal(await log.print("read", "t"), "one\ntwo\n");
+  assert.match(await log.print("topic", "describe", "t"), /^0 +2$/m);
+  for (const args of [
+    ["write", "t"],
+    ["read", "t", "--follow"],
+    ["topic", "delete", "t"],
+  ]) {
+    const { status, stderr } = await log.run(args, "three\n");
+    assert.match(stderr, new RegExp(`: process ${process.pid} is using it\n`));
+    assert.equal(status, 2);
+  }
+  assert.deepEqual(readdirSync(log.directory), ["log"]);
+  await fill(kafka, "t", ["three"]);
+  assert.equal(await log.print("read", "t", "--last", "1"), "three\n");
 });
