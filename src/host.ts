@@ -115,7 +115,7 @@ class Host {
     const worker = this.#createWorker(kafka, classes, stores, processes);
     this.#worker = worker;
     const validate = (submitted: SubmittedConfig) => this.#validate(submitted, classes, processes);
-    const herder = this.#createHerder(kafka, classes, stores, worker, validate);
+    const herder = this.#createHerder(kafka, classes, stores, worker, processes, validate);
     const rest = await createRestServer({
       herder,
       catalog,
@@ -318,6 +318,7 @@ class Host {
     classes: ConnectorClasses,
     { configs, statuses }: Stores,
     worker: Worker,
+    processes: PluginProcesses,
     validate: (config: SubmittedConfig) => Promise<ConfigInfos>,
   ): RunningHerder {
     const self = this;
@@ -333,6 +334,10 @@ class Host {
       wake: this.#wake,
       findClass: (name) => classes.findByName(name),
       validate,
+      onNew: (config) => {
+        const found = classes.find(config);
+        if (found !== undefined) processes.startAhead(found.plugin);
+      },
       logger: this.#loggerOf("herder"),
       clock: systemClock,
     });

@@ -4,8 +4,11 @@
  * before the dot.
  */
 export const errorCodes = {
-  "batch.compressed": "a record batch is compressed with a codec that cannot be read",
-  "batch.corrupt": "a record batch does not follow its format",
+  "batch.codec_missing": "the package that a compression codec needs is not installed",
+  "batch.compressed": "a record batch is still compressed where its records are to be read",
+  "batch.corrupt": "a record batch does not follow its format, or not its checksum",
+  "batch.format_old": "a topic holds messages in a format of before record batches",
+  "batch.too_large": "a record batch holds more than the host takes into its memory",
   "command.connector_failed": "a connector of the command line could not be started",
   "command.line_invalid": "a line of stdin cannot be made a record",
   "command.quickstart_failed": "quickstart could not set up its connectors",

@@ -78,7 +78,7 @@ export class BatchHeader {
     throw new TaskError(
       "batch.compressed",
       `cannot read the batch at offset ${this.baseOffset}: it is compressed with ` +
-        `${compressionNames[codec] ?? `codec ${codec}`}, which this version cannot read`,
+        `${compressionNames[codec] ?? `codec ${codec}`}, and has to be opened first`,
     );
   }
 }

@@ -1,10 +1,28 @@
-/** CRC-32C (Castagnoli), eight bytes a step over one table: 1.2 GB/s, four times byte by byte. */
+/**
+ * CRC-32C (Castagnoli). Native code reads 5 GB/s and costs 0.3 µs a call; where it is not installed, and
+ * for what is shorter than a call is worth, eight bytes a step over one table do 1.2 GB/s.
+ */
+import { NativePackage } from "./native-package.ts";
+
+/** From here on the native call is the faster one. */
+const nativeBytesMin = 1_024;
+
+const native = new NativePackage<typeof import("@node-rs/crc32")>("@node-rs/crc32");
 
 /** Eight tables of 256 entries, back to back: one base pointer, and indexes that need no check. */
 const table = makeTable();
 
 /** The checksum of `bytes[start]` to `bytes[end - 1]` as an unsigned number. */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start >= nativeBytesMin) {
+    const found = native.getIfAny();
+    if (found !== undefined) return found.crc32c(bytes.subarray(start, end));
+  }
+  return crc32cInScript(bytes, start, end);
+}
+
+/** The same, without native code. */
+export function crc32cInScript(bytes: Uint8Array, start: number, end: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const t = table;
   let crc = -1;

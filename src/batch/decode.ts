@@ -80,6 +80,7 @@ export class RecordCursor {
       this.valueEnd = valueSize < 0 ? -1 : this.#at;
       if (this.#at >= end) throw this.#corrupt();
       this.headerCount = this.#varint();
+      if (this.headerCount < 0) throw this.#corrupt();
       if (this.headerCount > 0) this.#readHeaders(end);
       if (this.#at !== end) throw this.#corrupt();
       return true;

@@ -1,8 +1,11 @@
 /** Records into a Kafka record batch v2, written straight into one buffer that is used again. */
 import type { ByteSlice, RecordSlice } from "../record/record-slice.ts";
-import { at, lengthOverhead } from "./batch-header.ts";
+import { at, attribute, lengthOverhead } from "./batch-header.ts";
+import { type Compression, codecId, compress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
+import { RecordCursor } from "./decode.ts";
 import {
+  afterVarint,
   varintSize,
   varlongSize,
   writeInt16,
@@ -15,14 +18,24 @@ import {
 /** Below this many bytes a loop copies faster than a view and `set`. */
 const loopCopyBytesMax = 48;
 
+/** What the header says beside what follows from the records. */
 export interface BatchOptions {
+  /** Without those of compression and of `logAppendTimeMs`, which are set where they belong. */
   attributes?: number;
   /** Of an idempotent or transactional producer; left out: none. */
   producer?: { id: number; epoch: number; baseSequence: number };
+  /** Gives all records this time in place of their own. */
+  logAppendTimeMs?: number;
 }
 
+/**
+ * One batch that grows, is finished (any number of times: the same options give the same bytes), and is
+ * emptied to be used again.
+ */
 export class BatchBuilder {
   #bytes: Uint8Array;
+  /** Room for the header and the compressed records, once `compress` was called. */
+  #compressed: { bytes: Uint8Array; codecId: number } | undefined;
   #size: number = at.records;
   #recordCount = 0;
   #baseTimestampMs = 0;
@@ -36,9 +49,14 @@ export class BatchBuilder {
     return this.#recordCount;
   }
 
-  /** Of the whole batch, header included. */
+  /** Of the whole batch before compression, header included. */
   get sizeBytes(): number {
     return this.#size;
+  }
+
+  /** Of what `finish` gives: less than `sizeBytes` once it is compressed. */
+  get finishedBytes(): number {
+    return this.#compressed?.bytes.length ?? this.#size;
   }
 
   /** What the buffer takes, also while the batch is small. */
@@ -46,7 +64,9 @@ export class BatchBuilder {
     return this.#bytes.length;
   }
 
+  /** Copies the record. What `compress` made of the earlier ones is given up. */
   append(record: RecordSlice, timestampMs: number): void {
+    this.#compressed = undefined;
     this.#reserve(sizeUpperBound(record));
     if (this.#recordCount === 0) this.#baseTimestampMs = timestampMs;
     if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
@@ -78,34 +98,105 @@ export class BatchBuilder {
   }
 
   /**
-   * Fills in the batch header. The bytes are a view of the builder's buffer: valid until `reset` or
-   * the next `append`. May be called again with another base offset.
+   * Compresses the records, large batches in another thread: wait for what is returned, and change nothing
+   * until then. From then on `finish` gives the compressed batch, as often as it is called.
+   * @throws TaskError `batch.codec_missing`
+   */
+  compress(compression: Compression): void | Promise<void> {
+    const records = compress(this.#bytes.subarray(at.records, this.#size), compression);
+    if (records instanceof Uint8Array) return this.#setCompressed(records, compression);
+    return records.then((done) => this.#setCompressed(done, compression));
+  }
+
+  /**
+   * Fills in the batch header. The bytes are a view of the builder's buffer: valid until `reset`, the next
+   * `append` or another `finish`. May be called again with another base offset or producer.
    */
   finish(baseOffset: number, options: BatchOptions = {}): Uint8Array {
-    const bytes = this.#bytes;
-    const { producer } = options;
+    const bytes = this.#compressed?.bytes ?? this.#bytes;
+    const end = this.finishedBytes;
+    const { producer, logAppendTimeMs } = options;
+    let attributes = (options.attributes ?? 0) | (this.#compressed?.codecId ?? 0);
+    if (logAppendTimeMs !== undefined) attributes |= attribute.logAppendTime;
     writeInt64(bytes, at.baseOffset, baseOffset);
-    writeInt32(bytes, at.length, this.#size - lengthOverhead);
+    writeInt32(bytes, at.length, end - lengthOverhead);
     writeInt32(bytes, at.leaderEpoch, 0);
     bytes[at.magic] = 2;
-    writeInt16(bytes, at.attributes, options.attributes ?? 0);
+    writeInt16(bytes, at.attributes, attributes);
     writeInt32(bytes, at.lastOffsetDelta, this.#recordCount - 1);
     writeInt64(bytes, at.baseTimestamp, this.#baseTimestampMs);
-    writeInt64(bytes, at.maxTimestamp, this.#maxTimestampMs);
+    writeInt64(bytes, at.maxTimestamp, logAppendTimeMs ?? this.#maxTimestampMs);
     writeInt64(bytes, at.producerId, producer?.id ?? -1);
     writeInt16(bytes, at.producerEpoch, producer?.epoch ?? -1);
     writeInt32(bytes, at.baseSequence, producer?.baseSequence ?? -1);
     writeInt32(bytes, at.recordCount, this.#recordCount);
-    writeInt32(bytes, at.crc, crc32c(bytes, at.attributes, this.#size));
-    return bytes.subarray(0, this.#size);
+    writeInt32(bytes, at.crc, crc32c(bytes, at.attributes, end));
+    return bytes.subarray(0, end);
+  }
+
+  /**
+   * For a batch that is too large for a broker: moves the records of its second half (by bytes; one at
+   * least stays and one at least goes) into `other`, which is empty, and returns how many stay. Keys,
+   * values and headers are copied as they stand. Both are uncompressed then. Needs two records.
+   */
+  splitInto(other: BatchBuilder): number {
+    this.#compressed = undefined;
+    const cursor = new RecordCursor();
+    cursor.reset({ batches: this.finish(0), firstOffset: 0 });
+    const half = (at.records + this.#size) / 2;
+    const indexMax = this.#recordCount - 1;
+    other.#baseTimestampMs = this.#baseTimestampMs;
+    let stayEnd: number = at.records;
+    let stayCount = 0;
+    this.#maxTimestampMs = -1;
+    while (cursor.next()) {
+      const stays =
+        other.#recordCount === 0 &&
+        stayCount < indexMax &&
+        (stayCount === 0 || cursor.recordEnd <= half);
+      if (!stays) {
+        other.#appendFrom(cursor);
+        continue;
+      }
+      stayCount += 1;
+      stayEnd = cursor.recordEnd;
+      this.#maxTimestampMs = Math.max(this.#maxTimestampMs, cursor.timestampMs);
+    }
+    this.#size = stayEnd;
+    this.#recordCount = stayCount;
+    return stayCount;
   }
 
   /** Empties the batch and keeps the buffer. */
   reset(): void {
+    this.#compressed = undefined;
     this.#size = at.records;
     this.#recordCount = 0;
     this.#baseTimestampMs = 0;
     this.#maxTimestampMs = -1;
+  }
+
+  #setCompressed(records: Uint8Array, compression: Compression): void {
+    const bytes = rawBytes(at.records + records.length);
+    bytes.set(records, at.records);
+    this.#compressed = { bytes, codecId: codecId(compression) };
+  }
+
+  /** The record under the cursor, whose batch has the same base timestamp; only its offset delta changes. */
+  #appendFrom({ bytes, recordStart, recordEnd, timestampMs }: RecordCursor): void {
+    const attributesAt = afterVarint(bytes, recordStart);
+    const offsetAt = afterVarint(bytes, attributesAt + 1);
+    const restAt = afterVarint(bytes, offsetAt);
+    const offsetDelta = this.#recordCount;
+    const bodySize = offsetAt - attributesAt + varintSize(offsetDelta) + recordEnd - restAt;
+    this.#reserve(bodySize + varintSize(bodySize));
+    const to = this.#bytes;
+    let place = writeVarint(to, this.#size, bodySize);
+    place = copy(bytes, attributesAt, offsetAt, to, place);
+    place = writeVarint(to, place, offsetDelta);
+    this.#size = copy(bytes, restAt, recordEnd, to, place);
+    this.#recordCount += 1;
+    if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
   }
 
   #reserve(extraBytes: number): void {

@@ -27,6 +27,13 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
   return place;
 }
 
+/** The place behind a number that stands at `at`, whatever its size. */
+export function afterVarint(bytes: Uint8Array, at: number): number {
+  let place = at;
+  while (bytes[place++]! >= 0x80);
+  return place;
+}
+
 /** Bytes that `writeVarlong` needs for an integer of up to 64 bits. */
 export function varlongSize(value: number): number {
   if (value >= -twoTo31 && value < twoTo31) return varintSize(value);

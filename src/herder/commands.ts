@@ -29,6 +29,7 @@ export interface CommandsParts {
   readonly taskConfigs: TaskConfigs;
   readonly findClass: (name: string) => PluginClass | undefined;
   readonly validate: (config: ConfigText) => Promise<ConfigInfos>;
+  readonly onNew: (config: ConfigText) => void;
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
@@ -92,6 +93,7 @@ export class Commands implements Herder {
     initialState: TargetState | undefined,
   ): Promise<ConnectorInfo> {
     const id = connectorName(name);
+    if (initialState === undefined || initialState === "STARTED") this.#announce(name, config);
     const named = await this.#validated(id, config);
     await this.#parts.exclusive(async () => {
       if (this.#find(name) !== undefined) {
@@ -109,6 +111,7 @@ export class Commands implements Herder {
     config: ConfigText,
   ): Promise<{ created: boolean; info: ConnectorInfo }> {
     const id = connectorName(name);
+    this.#announce(name, config);
     const named = await this.#validated(id, config);
     const created = await this.#parts.exclusive(async () => {
       const isNew = this.#find(name) === undefined;
@@ -218,6 +221,11 @@ export class Commands implements Herder {
       }
       await this.#parts.store.putTargetState(connectorName(name), target);
     });
+  }
+
+  /** The process of a connector that there is not yet starts while its config is checked. */
+  #announce(name: string, config: ConfigText): void {
+    if (this.#find(name) === undefined) this.#parts.onNew(config);
   }
 
   /** The config with its name, once the plugin and the host have nothing against it. */

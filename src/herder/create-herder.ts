@@ -26,6 +26,8 @@ export interface HerderOptions {
   readonly wake: Latest<true>;
   readonly findClass: (name: string) => PluginClass | undefined;
   readonly validate: (config: ConfigText) => Promise<ConfigInfos>;
+  /** A new connector of this config will start if nothing is wrong with it. */
+  readonly onNew?: (config: ConfigText) => void;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -76,6 +78,7 @@ export function createHerder(options: HerderOptions): RunningHerder {
     findClass,
     validate,
     exclusive,
+    onNew: options.onNew ?? (() => {}),
   });
   return Object.assign(commands, { run });
 }

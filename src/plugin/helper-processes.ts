@@ -67,14 +67,24 @@ export class HelperProcesses {
     }
   }
 
+  /** Starts a program's helper, which somebody may ask or adopt soon. Never rejects. */
+  async start(plugin: PluginManifest): Promise<void> {
+    try {
+      const helper = this.#helper(plugin, await launchSignature(plugin));
+      if (helper.asked === 0) this.#rest(helper);
+    } catch {
+      // The host shuts down; whoever needs the process is told.
+    }
+  }
+
   /**
-   * Gives a helper away that nobody asks anything now: it runs the program that would be launched, and
+   * Gives a helper away that nobody asks anything now, also one that is still starting: it runs the program that would be launched, and
    * serves no questions again. Undefined when there is none.
    */
   adopt(plugin: PluginManifest, signature: string): Resident | undefined {
     const helper = this.#helpers.get(helperKey(plugin));
     if (helper === undefined || helper.asked > 0) return undefined;
-    if (helper.signature !== signature || !helper.resident.isUsable) return undefined;
+    if (helper.signature !== signature || !helper.resident.takesWork) return undefined;
     clearTimeout(helper.idle);
     this.#retire(helper);
     return helper.resident;
@@ -114,6 +124,7 @@ export class HelperProcesses {
       return;
     }
     const { warmMsMax } = this.#parts;
+    clearTimeout(helper.idle);
     // I6: it does not keep the host alive, and the pool ends it with the others.
     helper.idle = setTimeout(() => this.#end(helper), warmMsMax).unref();
     // The newest last. I5: many programs that are asked once must not all stay.

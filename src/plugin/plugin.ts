@@ -274,6 +274,11 @@ export interface PluginProcesses {
    */
   acquire(use: ProcessUse, signal: AbortSignal): Promise<ProcessLease>;
   /**
+   * The class's first process will be acquired soon, once its config is checked: starts one that may
+   * become it, unless there is one. Nothing has to follow, and what goes wrong is told by `acquire`.
+   */
+  startAhead(plugin: PluginManifest): void;
+  /**
    * Live checks included; in a helper process, never in one that runs tasks. An attached plugin answers
    * in its session, and while it is away nothing.
    */

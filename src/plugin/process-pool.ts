@@ -194,6 +194,14 @@ class ProcessPool implements PluginProcesses {
     }
   }
 
+  startAhead(plugin: PluginManifest): void {
+    const isShared = this.#options.processPer === "plugin";
+    const key = this.#keyOf({ plugin, connector: "" });
+    if (this.#closing || this.#attached.has(plugin)) return;
+    if (isShared && this.#open.get(key)?.takesWork) return;
+    void this.#helpers.start(plugin);
+  }
+
   async validate(
     { className, plugin }: PluginClass,
     config: ConnectorConfig,
@@ -258,7 +266,7 @@ class ProcessPool implements PluginProcesses {
     return JSON.stringify(parts);
   }
 
-  /** A process for a new place: the warm helper of the same program, else a new one. */
+  /** A process for a new place: the helper of the same program, else a new one. */
   #settle(key: string, plugin: PluginManifest, signature: string): Resident {
     const resident = this.#helpers.adopt(plugin, signature);
     if (resident === undefined) {
@@ -269,7 +277,8 @@ class ProcessPool implements PluginProcesses {
     this.#places.leave(resident.place, null, []);
     resident.place = this.#places.enter(key, "connector", plugin);
     resident.plugin = plugin;
-    resident.place.starts += 1;
+    // One that has no pid yet is counted when it has.
+    if (resident.spawned !== undefined) resident.place.starts += 1;
     this.#open.set(key, resident);
     return resident;
   }

@@ -33,6 +33,8 @@ export interface ControlHost extends AsyncDisposable {
   readonly worker: Worker;
   readonly plugin: FakePlugin;
   readonly topics: MemoryTopics;
+  /** Classes of new connectors, told before they were checked. */
+  readonly announced: string[];
   /** `RUNNING RUNNING,RUNNING` = the connector and its tasks; "none" without a status. */
   states(name: string): string;
   untilStates(name: string, states: string): Promise<void>;
@@ -94,6 +96,8 @@ export async function startControlHost(options: ControlHostOptions = {}): Promis
     },
     onChange,
   });
+  /** Classes whose processes may start ahead. */
+  const announced: string[] = [];
   const herder = createHerder({
     kafkaClusterId: "cluster",
     workerId: "here:8083",
@@ -120,6 +124,7 @@ export async function startControlHost(options: ControlHostOptions = {}): Promis
         },
       ],
     }),
+    onNew: (config) => announced.push(config["connector.class"] ?? ""),
     logger,
     clock,
   });
@@ -143,6 +148,7 @@ export async function startControlHost(options: ControlHostOptions = {}): Promis
     worker,
     plugin,
     topics,
+    announced,
     states,
     async untilStates(name, expected) {
       await waitFor(() => states(name) === expected, { withinMs: 2_000, everyMs: 1 }).catch(() => {

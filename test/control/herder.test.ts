@@ -47,6 +47,20 @@ test("a connector is created with its tasks, runs and is deleted", async () => {
   await host.untilStates("a", "RUNNING RUNNING");
 });
 
+test("only what is new and shall start may have its process ahead of the check", async () => {
+  await using host = await startControlHost();
+  const { herder, announced } = host;
+  await assert.rejects(herder.create("a", { ...sourceConfig, bad: "1" }, undefined));
+  await herder.create("a", sourceConfig, undefined);
+  await herder.putConfig("b", sourceConfig);
+  assert.deepEqual(announced.splice(0), Array(3).fill(sourceConfig["connector.class"]));
+  await assert.rejects(herder.create("a", sourceConfig, undefined));
+  await herder.putConfig("b", { ...sourceConfig, "tasks.max": "1" });
+  await herder.create("c", sourceConfig, "PAUSED");
+  await herder.create("d", sourceConfig, "STOPPED");
+  assert.deepEqual(announced, []);
+});
+
 const refusals: {
   name: string;
   act: (herder: Herder) => unknown;

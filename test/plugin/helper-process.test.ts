@@ -3,10 +3,19 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { logLevelsFrom } from "../../src/observe/log-levels.ts";
 import type { PluginManifest } from "../../src/plugin/plugin.ts";
+import { temporaryDirectory } from "../harness/host-process.ts";
 import { isAlive } from "../harness/processes.ts";
-import { noSignal, type RawHost, rawClass, rawCommand, rawHost } from "../harness/raw-plugin.ts";
+import {
+  noSignal,
+  type RawHost,
+  rawClass,
+  rawCommand,
+  rawHost,
+  rawProgram,
+} from "../harness/raw-plugin.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 /** The pid of the process that answers. */
@@ -61,6 +70,77 @@ for (const { processPer, task } of [
     assert.notEqual(await validate(host, plugin), pid);
     assert.equal((await lease.process.taskConfigs("alpha", 1, [])).taskClass, "raw.Task");
   });
+}
+
+for (const processPer of ["connector", "plugin"] as const) {
+  test(`with plugin.process.per=${processPer} one that was started ahead is taken by the first who comes`, async (t) => {
+    const host = await rawHost(t, { processPer, helperWarmMsMax: 60_000 });
+    const { processes } = host;
+    const plugin = host.manifest("good");
+    processes.startAhead(plugin);
+    processes.startAhead(plugin);
+    await waitFor(() => processes.processes().length > 0, { withinMs: 5_000 });
+    assert.deepEqual(shown(host), ["helper starting"]);
+    // It has not said hello yet.
+    const lease = await processes.acquire({ plugin, connector: "alpha" }, noSignal);
+    assert.deepEqual(shown(host), ["connector ready"]);
+    assert.equal(processes.processes()[0]?.restarts, 0);
+    assert.equal(processes.processes()[0]?.pid, lease.process.pid);
+    assert.equal((await lease.process.taskConfigs("alpha", 1, [])).taskClass, "raw.Task");
+    await lease.release();
+    assert.equal(isAlive(lease.process.pid), false);
+  });
+}
+
+test("one that was started ahead ends when nobody comes, or with the host", async (t) => {
+  const host = await rawHost(t, { helperWarmMsMax: 1_000 });
+  const { processes } = host;
+  processes.startAhead(host.manifest("good"));
+  await waitFor(() => processes.processes().length > 0, { withinMs: 5_000 });
+  await waitFor(() => processes.processes().length === 0, { withinMs: 5_000 });
+  processes.startAhead(host.manifest("good"));
+  await waitFor(() => processes.processes()[0]?.pid !== null, { withinMs: 5_000 });
+  await processes.close();
+  assert.deepEqual(shown(host), []);
+  processes.startAhead(host.manifest("good"));
+});
+
+test("one that was started ahead and failed fails nobody who comes later", async (t) => {
+  const host = await rawHost(t);
+  const { processes } = host;
+  const once = join(await temporaryDirectory(t), "once");
+  const script = `
+    const { existsSync, writeFileSync } = require("node:fs");
+    if (!existsSync(${JSON.stringify(once)})) {
+      writeFileSync(${JSON.stringify(once)}, "");
+      process.exit(3);
+    }
+    process.argv = [process.argv[0], ${JSON.stringify(rawProgram())}, "good"];
+    import(${JSON.stringify(pathToFileURL(rawProgram()).href)});
+  `;
+  const plugin = host.manifest("good", ["node", "-e", script]);
+  processes.startAhead(plugin);
+  await waitFor(() => host.log.find("exited with code 3") !== undefined || exits(host).length > 0, {
+    withinMs: 10_000,
+    what: "the first start to fail",
+  });
+  const lease = await processes.acquire({ plugin, connector: "alpha" }, noSignal);
+  assert.deepEqual(shown(host), ["connector ready"]);
+  assert.equal((await lease.process.taskConfigs("alpha", 1, [])).taskClass, "raw.Task");
+  assert.match(exits(host).join(), /exited with code 3/);
+});
+
+/** How processes ended. */
+function exits({ processes }: RawHost): string[] {
+  return processes.processes().flatMap(({ lastExit }) => lastExit?.text ?? []);
+}
+
+/** What each process is for, and how far it is. */
+function shown({ processes }: RawHost): string[] {
+  return processes
+    .processes()
+    .filter(({ at }) => at !== "ended")
+    .map(({ use, at }) => `${use} ${at}`);
 }
 
 test("a helper that moves in with a connector is told what that one's log shall hold", async (t) => {
