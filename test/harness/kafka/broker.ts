@@ -10,9 +10,11 @@ import { join } from "node:path";
 import { waitFor } from "../wait-for.ts";
 import { askVersions } from "./ask-broker.ts";
 import { type BrokerPorts, type BrokerSettings, brokerProperties } from "./broker-properties.ts";
+import { testCertificates } from "./certificates.ts";
 import { freePorts } from "./free-ports.ts";
 import { startJvm } from "./jvm.ts";
 import { type KafkaJars, kafkaJars } from "./kafka-jars.ts";
+import { type SecureListener, secureConfig, secureListeners } from "./secure-listeners.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 /** A start takes 3 s alone on a quiet machine. */
@@ -28,6 +30,8 @@ export interface BrokerOptions {
   advertisedPort?: number;
   /** Put `broker.proxy` in front of it, which clients go through. */
   proxied?: boolean;
+  /** Open a listener of each kind in `secure-listeners.ts` too; their certificates are `testCertificates()`. */
+  secure?: boolean;
   heapMbMax?: number;
   /** `log.dirs`, when it has to be elsewhere than in the throw-away folder. */
   data?: string;
@@ -74,7 +78,9 @@ export async function makeBroker(place: BrokerPlace, options: BrokerOptions): Pr
   const data = options.data ?? join(folder, "data");
   const proxy = options.proxied === true ? await startTcpProxy(place.ports.client) : undefined;
   const advertisedPort = proxy?.port ?? options.advertisedPort;
-  const settings = { ...place, ...options, data, advertisedPort };
+  const secure = options.secure === true ? await secured() : undefined;
+  const config = { ...secure?.config, ...options.config };
+  const settings = { ...place, ...secure, ...options, config, data, advertisedPort };
   const broker = new Broker(jars, folder, settings, proxy);
   await mkdir(data, { recursive: true });
   await cp(jars.formatted, data, { recursive: true });
@@ -84,6 +90,19 @@ export async function makeBroker(place: BrokerPlace, options: BrokerOptions): Pr
   await writeFile(join(data, "meta.properties"), text);
   await writeFile(broker.propertiesFile, brokerProperties(settings));
   return broker;
+}
+
+async function secured(): Promise<Required<Pick<BrokerSettings, "listeners" | "config">>> {
+  const names = Object.keys(secureListeners) as SecureListener[];
+  const ports = await freePorts(names.length);
+  const listeners = names.map((name, index) => [
+    name,
+    { port: ports[index]!, protocol: secureListeners[name] },
+  ]);
+  return {
+    listeners: Object.fromEntries(listeners),
+    config: secureConfig(await testCertificates()),
+  };
 }
 
 type Settings = BrokerSettings & Omit<BrokerOptions, "advertisedPort">;
@@ -101,15 +120,17 @@ export class Broker {
   readonly data: string;
   readonly logFile: string;
   readonly propertiesFile: string;
+  readonly #listeners: NonNullable<BrokerSettings["listeners"]>;
   readonly #jars: KafkaJars;
   readonly #heapMbMax: number;
   readonly #proxy: TcpProxy | undefined;
   #child: ChildProcess | undefined;
   #isFrozen = false;
 
-  constructor(jars: KafkaJars, folder: string, settings: Settings, proxy?: TcpProxy) {
+  constructor(jars: KafkaJars, folder: string, settings: Settings, proxy: TcpProxy | undefined) {
     const { id, ports, advertisedPort, data, heapMbMax = 256 } = settings;
     this.#proxy = proxy;
+    this.#listeners = settings.listeners ?? {};
     this.id = id;
     this.ports = ports;
     this.bootstrap = `127.0.0.1:${advertisedPort ?? ports.client}`;
@@ -126,6 +147,13 @@ export class Broker {
   get proxy(): TcpProxy {
     if (this.#proxy === undefined) throw new Error(`broker ${this.id} has no proxy`);
     return this.#proxy;
+  }
+
+  /** Where clients of a secure listener connect. @throws Error unless it was started with `secure` */
+  secureBootstrap(listener: SecureListener): string {
+    const port = this.#listeners[listener]?.port;
+    if (port === undefined) throw new Error(`broker ${this.id} has no listener ${listener}`);
+    return `127.0.0.1:${port}`;
   }
 
   /** Between `freeze` and `thaw`. */

@@ -5,15 +5,15 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { isAlive } from "../processes.ts";
 import { brokerProperties } from "./broker-properties.ts";
 import { freePorts } from "./free-ports.ts";
+import { scramArgs } from "./sasl-users.ts";
+import { underLock } from "./under-lock.ts";
 
 const pom = fileURLToPath(new URL("pom.xml", import.meta.url));
 const runFile = promisify(execFile);
@@ -22,6 +22,9 @@ const trainMsMax = 60_000;
 
 /** A small heap and little compiling: the machine is shared with what is under test. */
 const jvmFlags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable"];
+
+const format = ["format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", ...scramArgs];
+const formattedName = `formatted-${createHash("sha256").update(format.join("\n")).digest("hex").slice(0, 8)}`;
 
 /** What a JVM with Kafka's classes is started with. */
 export interface KafkaJars {
@@ -57,7 +60,7 @@ async function find(): Promise<KafkaJarsFound> {
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "bulkhead");
   const folder = join(cache, "kafka-jars", digest);
   const archive = join(folder, `classes-${version}.jsa`);
-  if (!existsSync(archive)) {
+  if (!existsSync(archive) || !existsSync(join(folder, formattedName))) {
     try {
       await mkdir(folder, { recursive: true });
       await underLock(join(folder, "lock"), () => prepare(folder, archive));
@@ -100,7 +103,7 @@ async function jarsIn(folder: string, archive: string): Promise<KafkaJars> {
     folder,
     classpath,
     jvmArgs: [...jvmFlags, ...archived, logging, "-cp", classpath],
-    formatted: join(folder, "formatted"),
+    formatted: join(folder, formattedName),
   };
 }
 
@@ -118,8 +121,8 @@ async function prepare(folder: string, archive: string): Promise<void> {
     const data = join(scratch, "data");
     const ports = { client: client!, internal: internal!, controller: controller! };
     await writeFile(properties, brokerProperties({ id: 1, data, ports }));
-    const format = ["kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ"];
-    await runFile("java", [...jvmArgs, ...format, "-c", properties], { timeout: trainMsMax });
+    const formatting = [...jvmArgs, "kafka.tools.StorageTool", ...format, "-c", properties];
+    await runFile("java", formatting, { timeout: trainMsMax });
     if (!existsSync(formatted)) {
       await runFile("cp", ["-R", data, join(scratch, "formatted")]);
       await rename(join(scratch, "formatted"), formatted);
@@ -156,34 +159,4 @@ async function trainArchive(jvmArgs: string[], properties: string, into: string)
     if (text.includes("Kafka Server started")) child.kill("SIGTERM");
   });
   await new Promise((resolve) => child.on("close", resolve));
-}
-
-/** Waits while another process prepares; takes over from one that died. */
-async function underLock(file: string, work: () => Promise<void>): Promise<void> {
-  for (;;) {
-    try {
-      await writeFile(file, String(process.pid), { flag: "wx" });
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    if (!(await isHeld(file))) await rm(file, { force: true });
-    await sleep(100);
-  }
-  try {
-    await work();
-  } finally {
-    await rm(file, { force: true });
-  }
-}
-
-async function isHeld(file: string): Promise<boolean> {
-  try {
-    const pid = Number(await readFile(file, "utf8"));
-    // Empty for the instant between its creation and its first byte.
-    if (pid === 0) return Date.now() - (await stat(file)).mtimeMs < 2_000;
-    return isAlive(pid);
-  } catch {
-    return false;
-  }
 }
