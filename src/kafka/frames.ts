@@ -1,8 +1,8 @@
 /** Kafka's frames: a size of four bytes, then a request or an answer. */
 import { RetriableError } from "../base/error.ts";
 
-/** More than any broker sends; the first bytes of other protocols (HTTP, TLS) claim more. */
-const frameBytesMax = 1 << 30;
+/** More than any fetch asks for; the first bytes of other protocols (HTTP, TLS) claim more. */
+const frameBytesMax = 320 * 1024 * 1024;
 
 /** Gets each whole frame without its size. */
 export type FrameListener = (bytes: Uint8Array, start: number, end: number) => void;
