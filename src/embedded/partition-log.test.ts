@@ -247,7 +247,8 @@ function lastValues(pairs: readonly (readonly [number, ...Pair])[]): Map<string,
 
 test("compaction keeps the last record of each key at its offset, whatever was written", async (t) => {
   const firstSeed = Number(process.env["BULKHEAD_SEED"] ?? Date.now() % 1_000_000);
-  for (let seed = firstSeed; seed < firstSeed + 15; seed++) {
+  const seeds = 5 * Number(process.env["BULKHEAD_ROUNDS"] ?? 1);
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     let state = seed;
     const random = (below: number) => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

@@ -70,7 +70,7 @@ export async function writeWorker(
 export async function assertNothingLeft(directory: string): Promise<void> {
   const temporary = join(directory, "tmp");
   await waitFor(() => processesWith(`TMPDIR=${temporary}`).length === 0, {
-    withinMs: 5_000,
+    withinMs: 20_000,
     what: "every process to end",
   });
   assert.deepEqual(readdirSync(temporary), [], "temporary files are left");

@@ -16,7 +16,7 @@ test("a connector waits for its class while a plugin is being asked, and then ru
   const asked = deferred<readonly PluginClass[]>();
   await using host = await startControlHost({ look: () => asked.promise });
   const created = host.herder.create("x", sourceConfig, undefined);
-  await waitFor(() => host.worker.running().connectors.has(name), { withinMs: 2_000 });
+  await waitFor(() => host.worker.running().connectors.has(name), { withinMs: 20_000 });
   assert.equal(host.states("x"), "none");
   asked.resolve(fakeClasses);
   await created;
@@ -35,9 +35,9 @@ test("one that is stopped while it waits is gone at once and has not failed", as
     },
   });
   host.worker.startConnector(start);
-  await waitFor(() => looks === 1, { withinMs: 2_000 });
+  await waitFor(() => looks === 1, { withinMs: 20_000 });
   host.worker.stopConnector(name, "UNASSIGNED");
-  await waitFor(() => host.worker.running().connectors.size === 0, { withinMs: 2_000 });
+  await waitFor(() => host.worker.running().connectors.size === 0, { withinMs: 20_000 });
   const said = host.topics.texts("connect-status").map(({ value }) => value ?? "");
   assert.ok(!said.some((value) => value.includes("FAILED")), said.join());
 });
@@ -55,5 +55,5 @@ test("one that starts again after a failure is of the version that is there by t
       .texts("connect-status")
       .map(({ value }) => JSON.parse(value ?? "{}"))
       .some((status) => status.state === "RUNNING" && status.version === "4.2.0");
-  await waitFor(newest, { withinMs: 5_000, what: "it to run in the newer version" });
+  await waitFor(newest, { withinMs: 20_000, what: "it to run in the newer version" });
 });

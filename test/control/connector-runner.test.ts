@@ -49,7 +49,7 @@ function setUp(target: TargetState, over: Partial<PluginProcess> = {}) {
   const ending = new AbortController();
   const running = connector.run(ending.signal);
   running.catch(() => {});
-  const until = (what: string) => waitFor(() => seen.includes(what), { withinMs: 1_000, what });
+  const until = (what: string) => waitFor(() => seen.includes(what), { withinMs: 20_000, what });
   const condemn = () => condemned.abort(new TaskError("plugin.condemned", "task b-0 did not stop"));
   return { connector, seen, exit, running, ending, until, condemn };
 }

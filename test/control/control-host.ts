@@ -151,7 +151,7 @@ export async function startControlHost(options: ControlHostOptions = {}): Promis
     announced,
     states,
     async untilStates(name, expected) {
-      await waitFor(() => states(name) === expected, { withinMs: 2_000, everyMs: 1 }).catch(() => {
+      await waitFor(() => states(name) === expected, { withinMs: 20_000, everyMs: 1 }).catch(() => {
         throw new Error(`${name} is at "${states(name)}", not at "${expected}"`);
       });
     },

@@ -148,7 +148,7 @@ test("a status that cannot be written for now is written later, in its newest fo
   const store = await openStatuses(topics, clock);
   topics.failure = new RetriableError("kafka.topic_log_failed", "not now");
   store.putConnector(a, status());
-  await waitFor(() => clock.sleepsMs.length === 1, { withinMs: 1_000 });
+  await waitFor(() => clock.sleepsMs.length === 1, { withinMs: 20_000 });
   store.putConnector(a, status({ state: "PAUSED" }));
   topics.failure = undefined;
   clock.pass(1_000);
@@ -175,7 +175,7 @@ for (const { by, newer, is } of overtaking) {
     topics.failure = new TaskError("embedded.disk_full", "no room");
     store.putConnector(a, status({ state: "FAILED" as never }));
     await store.flush();
-    await waitFor(() => clock.sleepsMs.length === 1, { withinMs: 1_000 });
+    await waitFor(() => clock.sleepsMs.length === 1, { withinMs: 20_000 });
     topics.failure = undefined;
     if (newer.workerId !== undefined) {
       const other = await openStatuses(topics, clock);
@@ -185,7 +185,7 @@ for (const { by, newer, is } of overtaking) {
       await other.close();
     } else if (newer.state !== undefined) store.putConnector(a, status(newer));
     clock.pass(10_000);
-    await waitFor(() => store.connector(a)?.state === is, { withinMs: 1_000, what: is });
+    await waitFor(() => store.connector(a)?.state === is, { withinMs: 20_000, what: is });
     await store.flush();
     assert.equal(store.connector(a)?.state, is);
     assert.equal(topics.records("status").length, 1);

@@ -26,7 +26,7 @@ test("I4: a second task of one name is refused, and so is one older than what ra
     );
   }
   worker.stopTask(id, "UNASSIGNED");
-  await waitFor(() => worker.running().tasks.size === 0, { withinMs: 1_000 });
+  await waitFor(() => worker.running().tasks.size === 0, { withinMs: 20_000 });
   assert.throws(
     () => worker.startTask({ ...start, generation: 4 }),
     (error) => error instanceof FencedError && error.code === "worker.generation_old",
@@ -55,7 +55,7 @@ for (const { name, over, trace, version } of failures) {
     host.worker.startTask({ ...start, ...over, generation: 1 });
     // The loop, which knows of no such task, takes it away again: the topic remembers.
     const said = () => host.topics.texts("connect-status")[0];
-    await waitFor(() => said() !== undefined, { withinMs: 1_000 });
+    await waitFor(() => said() !== undefined, { withinMs: 20_000 });
     const status = JSON.parse(said()?.value ?? "");
     assert.equal(status.state, "FAILED");
     assert.match(status.trace, trace);
@@ -74,8 +74,8 @@ test("the log says once when something runs, is paused and has ended", async () 
   await host.untilStates("x", "PAUSED PAUSED");
   await host.herder.pause("x");
   await host.herder.delete("x");
-  await waitFor(() => host.worker.running().tasks.size === 0, { withinMs: 1_000 });
-  await waitFor(() => host.worker.running().connectors.size === 0, { withinMs: 1_000 });
+  await waitFor(() => host.worker.running().tasks.size === 0, { withinMs: 20_000 });
+  await waitFor(() => host.worker.running().connectors.size === 0, { withinMs: 20_000 });
   for (const who of ["connector x", "task x-0"]) {
     assert.deepEqual(told(who), [`${who} is running`, `${who} is paused`, `${who} has ended`]);
   }

@@ -48,7 +48,7 @@ test("what was appended is told after reading to the end, here and to another fo
   await b.log.readToEnd();
   assert.deepEqual([...b.told].sort(), expected);
   await a.log.append(bytes("later"), bytes("1"));
-  await waitFor(() => b.told.length === 4, { withinMs: 5_000, what: "the other's record" });
+  await waitFor(() => b.told.length === 4, { withinMs: 20_000, what: "the other's record" });
   await a.log.close();
   await b.log.close();
 });

@@ -67,11 +67,13 @@ async function longProperties(): Promise<void> {
   const folders = ["property", "fuzz"].map((name) =>
     fileURLToPath(new URL(`../${name}`, import.meta.url)),
   );
+  const compaction = new URL("../../src/embedded/partition-log.test.ts", import.meta.url);
   const files = (
     await Promise.all(
       folders.map(async (folder) => (await readdir(folder)).map((file) => join(folder, file))),
     )
   ).flat();
+  files.push(fileURLToPath(compaction));
   const events = run({ files: files.filter((file) => file.endsWith(".test.ts")), concurrency: 2 });
   for await (const { type, data } of events) {
     if (type !== "test:pass" && type !== "test:fail") continue;

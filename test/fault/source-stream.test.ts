@@ -130,7 +130,7 @@ for (const [index, [misdeed, words]] of Object.entries(told).entries()) {
       }
       await fault.delete(name);
       await waitFor(async () => (await countOf("neighbour")) > neighbour, {
-        withinMs: 5_000,
+        withinMs: 20_000,
         what: "its neighbour in the process to go on",
       });
     }, judgement));

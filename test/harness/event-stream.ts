@@ -36,7 +36,7 @@ export class EventStream {
 
   async waitForEvents(count: number): Promise<void> {
     const what = `${count} events, got ${this.events.length}`;
-    await waitFor(() => this.events.length >= count, { withinMs: 5_000, what });
+    await waitFor(() => this.events.length >= count, { withinMs: 20_000, what });
   }
 
   async waitForEnd(withinMs = 5_000): Promise<void> {

@@ -116,6 +116,6 @@ test("a process whose session has ended takes nobody in, also before its exit", 
     newcomers.push(acquire());
     return processes.processes().length === 2;
   };
-  await waitFor(together, { withinMs: 5_000, what: "another process beside the first" });
+  await waitFor(together, { withinMs: 20_000, what: "another process beside the first" });
   await Promise.all(newcomers);
 });

@@ -56,7 +56,7 @@ test("a level reaches the processes that it is about, now and those that start l
       .flatMap(({ msg }) => /^level of (.*)$/.exec(String(msg))?.[1] ?? []);
   const told = (connector: string, words: string[]) =>
     waitFor(() => toldTo(connector).length >= words.length, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       what: `${words} at ${connector}`,
     }).then(() => assert.deepEqual(toldTo(connector).sort(), [...words].sort()));
   const alpha = await processes.acquire({ plugin, connector: "alpha" }, noSignal);

@@ -32,7 +32,7 @@ async function validate(
 }
 
 test("a helper answers one question after the other, also side by side, and ends when idle", async (t) => {
-  const host = await rawHost(t, { helperWarmMsMax: 300 });
+  const host = await rawHost(t, { helperWarmMsMax: 1_000 });
   const plugin = host.manifest("good");
   const pids = await Promise.all([
     validate(host, plugin),
@@ -42,7 +42,7 @@ test("a helper answers one question after the other, also side by side, and ends
   assert.equal(new Set(pids).size, 1);
   const [view] = host.processes.processes();
   assert.deepEqual([view?.use, view?.at, view?.connectors], ["helper", "ready", []]);
-  await waitFor(() => host.processes.processes().length === 0, { withinMs: 5_000 });
+  await waitFor(() => host.processes.processes().length === 0, { withinMs: 20_000 });
   assert.equal(isAlive(pids[0] ?? 0), false);
   assert.notEqual(await validate(host, plugin), pids[0]);
 });
@@ -64,7 +64,7 @@ for (const { processPer, task } of [
     const [view] = processes.processes();
     assert.deepEqual([view?.use, view?.connectors, view?.restarts], ["connector", ["alpha"], 0]);
     levels.set("com.acme", "TRACE");
-    await waitFor(() => log.find("level of com.acme") !== undefined, { withinMs: 5_000 });
+    await waitFor(() => log.find("level of com.acme") !== undefined, { withinMs: 20_000 });
     assert.equal(log.find("level of com.acme")?.["connector"], "alpha");
     // From now on it serves no questions.
     assert.notEqual(await validate(host, plugin), pid);
@@ -153,7 +153,7 @@ test("a helper that moves in with a connector is told what that one's log shall 
   await lease.process.startConnector("alpha", "raw.Source", {});
   const lines = () => host.log.lines.map(({ msg }) => `${msg}`);
   const told = () => lines().filter((line) => line.startsWith("level of root"));
-  await waitFor(() => told().length >= 2, { withinMs: 5_000, what: "the new level" });
+  await waitFor(() => told().length >= 2, { withinMs: 20_000, what: "the new level" });
   assert.deepEqual(told(), ["level of root: 3", "level of root: 2"]);
 });
 
@@ -163,13 +163,13 @@ test("a helper that is asked something now stays one; a question given up is its
   const pid = await validate(host, plugin);
   const giveUp = new AbortController();
   const asking = validate(host, plugin, { behaviour: "hangs" }, giveUp.signal);
-  await waitFor(() => host.log.find("asked to validate") !== undefined, { withinMs: 5_000 });
+  await waitFor(() => host.log.find("asked to validate") !== undefined, { withinMs: 20_000 });
   const lease = await host.processes.acquire({ plugin, connector: "alpha" }, noSignal);
   assert.notEqual(lease.process.pid, pid);
   assert.equal(await validate(host, plugin, { name: "beta" }), pid);
   giveUp.abort(new Error("not any more"));
   await assert.rejects(asking, /not any more/);
-  await waitFor(() => !isAlive(pid), { withinMs: 5_000 });
+  await waitFor(() => !isAlive(pid), { withinMs: 20_000 });
   assert.ok(host.log.find("cancel "), "the plugin was told");
 });
 
@@ -181,7 +181,7 @@ test("I5: of many programs that were asked the last four stay", async (t) => {
     pids.push(await validate(host, plugin));
   }
   const alive = () => pids.map((pid) => isAlive(pid));
-  await waitFor(() => !alive().slice(0, 2).includes(true), { withinMs: 5_000 });
+  await waitFor(() => !alive().slice(0, 2).includes(true), { withinMs: 20_000 });
   assert.deepEqual(alive(), [false, false, true, true, true, true]);
 });
 
@@ -194,7 +194,7 @@ test("a program that has changed on disk is started anew", async (t) => {
   assert.notEqual(lease.process.pid, pid);
   const newer = await validate(host, plugin);
   assert.notEqual(newer, pid);
-  await waitFor(() => !isAlive(pid), { withinMs: 5_000, what: "the end of the older one" });
+  await waitFor(() => !isAlive(pid), { withinMs: 20_000, what: "the end of the older one" });
 });
 
 test("a helper that dies fails what it was asked, with the reason; the next question has a new one", async (t) => {
@@ -211,15 +211,15 @@ test("a helper that dies fails what it was asked, with the reason; the next ques
 });
 
 test("a helper that does not answer in time is given up for a new one", async (t) => {
-  const host = await rawHost(t, { requestMsMax: 300 });
+  const host = await rawHost(t, { requestMsMax: 1_500 });
   const plugin = host.manifest("good");
   const pid = await validate(host, plugin);
   await assert.rejects(validate(host, plugin, { behaviour: "hangs" }), {
     code: "plugin.request_timeout",
-    message: "the plugin did not answer Validate of alpha within 300 ms",
+    message: "the plugin did not answer Validate of alpha within 1500 ms",
   });
   assert.notEqual(await validate(host, plugin), pid);
-  await waitFor(() => !isAlive(pid), { withinMs: 5_000, what: "the end of the late one" });
+  await waitFor(() => !isAlive(pid), { withinMs: 20_000, what: "the end of the late one" });
 });
 
 const source = [

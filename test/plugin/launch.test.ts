@@ -48,7 +48,7 @@ test("a request without an answer is cancelled at its deadline, naming request, 
     code: "plugin.request_timeout",
     message: "the plugin did not answer TaskConfigs of alpha within 300 ms",
   });
-  await waitFor(() => log.find("cancel 1") !== undefined, { withinMs: 5_000, what: "the Cancel" });
+  await waitFor(() => log.find("cancel 1") !== undefined, { withinMs: 20_000, what: "the Cancel" });
 });
 
 for (const { name, mode, command, expect } of [
@@ -158,12 +158,12 @@ test("I6: the children of a plugin end with it", async (t) => {
     { plugin: manifest("parent"), connector: "alpha" },
     noSignal,
   );
-  await waitFor(() => log.find("child ") !== undefined, { withinMs: 5_000, what: "its child" });
+  await waitFor(() => log.find("child ") !== undefined, { withinMs: 20_000, what: "its child" });
   const child = Number(String(log.find("child ")?.["msg"]).split(" ")[1]);
   assert.equal(isAlive(child), true);
   process.kill(lease.process.pid, "SIGKILL");
   await lease.process.exited;
-  await waitFor(() => !isAlive(child), { withinMs: 2_000, what: "the child's end" });
+  await waitFor(() => !isAlive(child), { withinMs: 20_000, what: "the child's end" });
 });
 
 test("a condemned process takes no new work and is killed", async (t) => {
@@ -216,7 +216,7 @@ test("an acquire that is aborted leaves no process behind", async (t) => {
     { plugin: manifest("silent"), connector: "alpha" },
     stop.signal,
   );
-  await waitFor(() => pluginsBelow() > 0, { withinMs: 5_000, what: "a process" });
+  await waitFor(() => pluginsBelow() > 0, { withinMs: 20_000, what: "a process" });
   stop.abort(new Error("not any more"));
   await assert.rejects(acquiring, /not any more/);
   assert.equal(pluginsBelow(), 0);

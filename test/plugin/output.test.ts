@@ -10,8 +10,8 @@ test("stdout, stderr and log batches bear the connector's name, the plugin's and
     { plugin: manifest("noisy"), connector: "alpha" },
     noSignal,
   );
-  await waitFor(() => log.find("a line of someone else") !== undefined, { withinMs: 5_000 });
-  await waitFor(() => log.find("xxxx") !== undefined, { withinMs: 5_000 });
+  await waitFor(() => log.find("a line of someone else") !== undefined, { withinMs: 20_000 });
+  await waitFor(() => log.find("xxxx") !== undefined, { withinMs: 20_000 });
   const { pid } = lease.process;
   const common = { plugin: "raw", pid, connector: "alpha" };
   const about = ({ plugin, pid, connector, stream, level, task }: Record<string, unknown> = {}) => {
@@ -47,7 +47,7 @@ test("a plugin gets only a few variables of the host's environment", async (t) =
   t.after(() => delete process.env["RAW_PLUGIN_TEST_VARIABLE"]);
   const { processes, manifest, log } = await rawHost(t);
   await processes.acquire({ plugin: manifest("noisy"), connector: "alpha" }, noSignal);
-  await waitFor(() => log.find("environment ") !== undefined, { withinMs: 5_000 });
+  await waitFor(() => log.find("environment ") !== undefined, { withinMs: 20_000 });
   const names = String(log.find("environment ")?.["msg"]).split(" ")[1]?.split(",") ?? [];
   const allowed = ["BULKHEAD_LAUNCH_ID", "HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ"];
   assert.deepEqual(

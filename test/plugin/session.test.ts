@@ -55,7 +55,7 @@ test("stopping a connector calls off what it was asked before", async (t) => {
   // Both are on their way when this turn of the event loop is over.
   await new Promise((resolve) => setImmediate(resolve));
   for (const work of [...asked, process.stopConnector("alpha")]) work.catch(() => {});
-  await waitFor(() => log.find("cancel ") !== undefined, { withinMs: 5_000 });
+  await waitFor(() => log.find("cancel ") !== undefined, { withinMs: 20_000 });
   assert.deepEqual(
     log.lines.map(({ msg }) => msg).filter((msg) => String(msg).startsWith("cancel ")),
     ["cancel 1"],

@@ -39,7 +39,7 @@ test("puts, flushes, opens and closes get their answers in order", async (t) => 
   const failure = await stream.close([{ topic: "t", partition: 0 }], "revoked");
   assert.equal(failure?.text, "close broke");
   assert.equal(await stream.stop(5_000), undefined);
-  await waitFor(() => log.find("put 2 to t: abab from 9") !== undefined, { withinMs: 5_000 });
+  await waitFor(() => log.find("put 2 to t: abab from 9") !== undefined, { withinMs: 20_000 });
 });
 
 test("ids begin again after forget, and the plugin learns them anew", async (t) => {
@@ -50,7 +50,7 @@ test("ids begin again after forget, and the plugin learns them anew", async (t) 
   assert.equal(stream.topicId("t"), 1);
   await stream.room();
   await stream.put(columns(stream, 1, 0), 0);
-  await waitFor(() => log.find("put 1 to t: ab from 0") !== undefined, { withinMs: 5_000 });
+  await waitFor(() => log.find("put 1 to t: ab from 0") !== undefined, { withinMs: 20_000 });
 });
 
 test("I5: there is room only while the plugin has given credit", async (t) => {
@@ -92,7 +92,7 @@ test("what the plugin says of its own accord comes in order, commits asked for t
   assert.deepEqual(errant.original, { topic: "t", partition: 0, offset: 4 });
   assert.equal(errant.stage, "TASK_PUT");
   stream.errantReceipt(errant.reportId, undefined);
-  await waitFor(() => log.find("receipt of 1") !== undefined, { withinMs: 5_000 });
+  await waitFor(() => log.find("receipt of 1") !== undefined, { withinMs: 20_000 });
   assert.equal(stream.tryEvent(), undefined);
 });
 

@@ -34,7 +34,7 @@ test("records arrive in order, and credit is all the plugin may use", async (t) 
   assert.equal(third.batchSeq, 3);
   stream.acked(2, [{ count: 6, outcome: "stored" }]);
   stream.committed([{ partition: '{"file":"a"}', offset: "6" }]);
-  await waitFor(() => log.find('committed {"file":"a"}=6') !== undefined, { withinMs: 5_000 });
+  await waitFor(() => log.find('committed {"file":"a"}=6') !== undefined, { withinMs: 20_000 });
   assert.deepEqual(
     { connector: log.find("acked 2")?.["connector"], task: log.find("acked 2")?.["task"] },
     { connector: "alpha", task: 0 },
@@ -117,7 +117,7 @@ for (const { behaviour, expect } of [
     assert.match(await bad.ended, expect);
     await assert.rejects(bad.stop(1_000), { code: "plugin.gone", message: expect });
     await waitFor(() => log.find("task stream: 3 INVALID_ARGUMENT") !== undefined, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       what: "the plugin to be told",
     });
     good.credit(1, 1);
@@ -133,7 +133,7 @@ test("a wrong ticket and a used one end their own stream only", async (t) => {
   const stream = await lease.process.startSourceTask(start, noSignal);
   stream.credit(1, 1);
   await records(stream);
-  await waitFor(() => log.find("refused with 7 and 7") !== undefined, { withinMs: 5_000 });
+  await waitFor(() => log.find("refused with 7 and 7") !== undefined, { withinMs: 20_000 });
 });
 
 test("a failing start rejects with the plugin's words, and the task is stopped", async (t) => {

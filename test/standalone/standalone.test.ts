@@ -124,7 +124,7 @@ for (const { per, processes } of [
     const pids = descendantsOf(host.pid);
     assert.equal(pids.length, processes);
     assert.equal(await host.stop(), 0);
-    await waitFor(() => !pids.some(isAlive), { withinMs: 5_000, what: "the plugins to end" });
+    await waitFor(() => !pids.some(isAlive), { withinMs: 20_000, what: "the plugins to end" });
   });
 }
 

@@ -186,7 +186,7 @@ test("I2: at the end only what the plugin calls safe is committed", async () => 
     { onFlush: (offsets) => offsets.map((one) => ({ ...one, offset: one.offset - 3 })) },
     { partitions: 1, flushMs: 60_000 },
   );
-  await waitFor(() => sink.stream.taken.length === 50, { withinMs: 5_000 });
+  await waitFor(() => sink.stream.taken.length === 50, { withinMs: 20_000 });
   await sink.stop();
   assert.equal(sink.consumer().committedOffsets.get(0), 47);
 });
@@ -229,7 +229,7 @@ for (const { name, script } of [
 ]) {
   test(`a stop while ${name} hangs ends by its deadline, and the process with it`, async () => {
     const sink = sinkOf(script, { partitions: 1 });
-    await waitFor(() => sink.stream.calls.length > 0, { withinMs: 5_000 });
+    await waitFor(() => sink.stream.calls.length > 0, { withinMs: 20_000 });
     await new Promise((resolve) => setTimeout(resolve, 20));
     await sink.stop().catch(() => {});
     assert.equal(sink.lease.condemnedFor.length, 1);
@@ -238,7 +238,7 @@ for (const { name, script } of [
 
 test("a flush that takes too long is counted once, and nothing is committed", async () => {
   const sink = sinkOf({ onFlush: () => "hang" }, { partitions: 1 });
-  await waitFor(() => sink.task.meter.offsetCommitSkipTotal > 0, { withinMs: 5_000 });
+  await waitFor(() => sink.task.meter.offsetCommitSkipTotal > 0, { withinMs: 20_000 });
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(sink.task.meter.offsetCommitSkipTotal, 1);
   assert.equal(sink.consumer().committedOffsets.size, 0);
@@ -260,16 +260,16 @@ test("a task whose plugin stops in time leaves its process alone", async () => {
 
 test("a paused task takes nothing, keeps its partitions, and goes on when resumed", async () => {
   const sink = sinkOf({}, { length: 1_000_000 });
-  await waitFor(() => sink.stream.taken.length > 0, { withinMs: 5_000 });
+  await waitFor(() => sink.stream.taken.length > 0, { withinMs: 20_000 });
   sink.task.setTarget("PAUSED");
-  await waitFor(() => sink.states.at(-1) === "PAUSED", { withinMs: 5_000 });
+  await waitFor(() => sink.states.at(-1) === "PAUSED", { withinMs: 20_000 });
   await new Promise((resolve) => setTimeout(resolve, 30));
   const before = sink.stream.taken.length;
   await new Promise((resolve) => setTimeout(resolve, 30));
   assert.equal(sink.stream.taken.length, before);
   assert.equal(sink.stream.calls.filter((call) => call.startsWith("close")).length, 0);
   sink.task.setTarget("STARTED");
-  await waitFor(() => sink.stream.taken.length > before, { withinMs: 5_000 });
+  await waitFor(() => sink.stream.taken.length > before, { withinMs: 20_000 });
   await sink.stop();
 });
 
@@ -292,8 +292,8 @@ test("I7: whatever a plugin answers, every record is taken in order (seeded)", a
 
 test("in a condemned process it flushes, commits, stops, and asks to start again", async () => {
   const sink = sinkOf({}, { flushMs: 60_000 });
-  await waitFor(() => sink.states.includes("RUNNING"), { withinMs: 5_000 });
-  await waitFor(() => sink.task.meter.sinkRecordSendTotal === 100, { withinMs: 5_000 });
+  await waitFor(() => sink.states.includes("RUNNING"), { withinMs: 20_000 });
+  await waitFor(() => sink.task.meter.sinkRecordSendTotal === 100, { withinMs: 20_000 });
   sink.condemn();
   await assert.rejects(sink.running, { code: "plugin.condemned" });
   assert.deepEqual([...sink.consumer().committedOffsets.values()], [50, 50]);

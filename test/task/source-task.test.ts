@@ -48,7 +48,7 @@ function sourceOf({ automatic = true, writeFails = (): boolean => false } = {}) 
   };
   const said = (call: string) =>
     waitFor(() => stream.calls.some((one) => one.startsWith(call)), {
-      withinMs: 5_000,
+      withinMs: 20_000,
       what: `"${call}" to be said`,
     });
   const condemn = () => condemned.abort(new TaskError("plugin.condemned", "task b-0 did not stop"));
@@ -105,8 +105,8 @@ test("I5: many checkpoints behind a record without an outcome hold the task's re
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(source.producer.values, ["a"]);
   stored.resolve();
-  await waitFor(() => source.producer.values.length === 2, { withinMs: 5_000 });
-  await waitFor(() => source.written.length > 1_000, { withinMs: 5_000 });
+  await waitFor(() => source.producer.values.length === 2, { withinMs: 20_000 });
+  await waitFor(() => source.written.length > 1_000, { withinMs: 20_000 });
   source.producer.settle(1);
   await source.stop();
 });
@@ -171,7 +171,7 @@ test("pause and resume reach the plugin and the status", async () => {
   source.task.setTarget("PAUSED");
   await source.said("pause");
   source.task.setTarget("STARTED");
-  await waitFor(() => source.states.length === 3, { withinMs: 1_000 });
+  await waitFor(() => source.states.length === 3, { withinMs: 20_000 });
   assert.deepEqual(source.states, ["RUNNING", "PAUSED", "RUNNING"]);
   await source.stop();
 });

@@ -11,6 +11,9 @@ import { unknownField } from "../wire-bytes.ts";
 const streams = "proto/README.md, section 5";
 const launch = "proto/README.md, section 2";
 
+/** For what is written "at once": a machine that has other work may take its time over it. */
+const helloMs = 2_000;
+
 type Task = SourceEnd | SinkEnd;
 
 const has = (task: Task, name: string) => task.has(name);
@@ -95,7 +98,7 @@ export const taskClauses: readonly Clause[] = [
     async run(trial) {
       const { running, ticket } = await preparedTask(trial, "held");
       const stream = await trial.streamOf(running, ticket);
-      await pause(trial.quietMs);
+      await stream.until(() => has(stream, "hello"), helloMs);
       must(has(stream, "hello") === true, "no hello came before the host sent its metadata");
       must(stream.messages[0]?.kind.case === "hello", `the stream began with ${stream.story}`);
     },
@@ -125,6 +128,8 @@ export const taskClauses: readonly Clause[] = [
     async run(trial) {
       const { running, ticket } = await preparedTask(trial, "held");
       const stream = await trial.streamOf(running, ticket);
+      // It serves while the host says nothing, so that a start has had its time.
+      await running.answers(trial.answerMs);
       await pause(trial.quietMs);
       const early = stream.messages.filter(({ kind }) => kind.case !== "hello");
       must(early.length === 0, `before the yes it sent ${early[0]?.kind.case}`);
@@ -181,7 +186,9 @@ export const taskClauses: readonly Clause[] = [
       const { running, task } = await trial.startedTask();
       task.sendBytes(unknownField());
       task.sendBytes(new Uint8Array());
-      await pause(100);
+      // What it makes of them may come after the answer to what was asked later.
+      await running.answers(trial.answerMs);
+      await pause(300);
       must(running.program.exit === undefined, running.program.lastWords);
       const failed = has(task, "failure");
       must(failed === undefined && task.ended === undefined, `the task ended: ${whatCame(task)}`);
@@ -265,7 +272,9 @@ export const taskClauses: readonly Clause[] = [
     async run(trial) {
       const { running, task } = await trial.startedTask();
       task.refuse("the task was given up");
-      await pause(100);
+      // What it makes of the end may come after its first answer.
+      await running.answers(trial.answerMs);
+      await pause(300);
       const answered = await running.answers(trial.answerMs);
       must(answered, `it answered no request any more; ${running.program.lastWords}`);
     },
