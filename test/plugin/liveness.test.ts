@@ -228,7 +228,10 @@ test("with a timeout of 0 a stopped process is shown as stalled, and goes on whe
   await waitFor(() => Number(view()?.sinceHeartbeatMs) > 1_500, { withinMs: 20_000 });
 
   process.kill(lease.process.pid, "SIGCONT");
-  await waitFor(() => view()?.stalled === false, { withinMs: 20_000, what: "it to be fresh again" });
+  await waitFor(() => view()?.stalled === false, {
+    withinMs: 20_000,
+    what: "it to be fresh again",
+  });
   stream.credit(1_000, 1_000_000);
   assert.equal((await stream.next())?.at, "records");
   const again = "sends heartbeats again";

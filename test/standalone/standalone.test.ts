@@ -188,8 +188,7 @@ test("the worker's producer settings reach its tasks, and what has no effect is 
   };
   const host = await startHost({ directory, worker });
   context.after(async () => host.kill());
-  const warning =
-    "known, but without effect in this version: consumer.max.poll.records, offset.storage.file.filename";
+  const warning = "known, but without effect in this version: offset.storage.file.filename";
   assert.ok(
     host.log.some((line) => line.includes(warning)),
     host.log.join("\n"),
