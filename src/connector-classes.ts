@@ -5,7 +5,13 @@ import type { SubmittedConfig } from "./config/parse.ts";
 import { pluginDescText } from "./config/validate-connector.ts";
 import { parseVersionWish } from "./config/version-range.ts";
 import type { Logger } from "./observe/logger.ts";
-import type { AttachedPlugins, PluginCatalog, PluginClass, WantedClass } from "./plugin/plugin.ts";
+import type {
+  AttachedPlugins,
+  PluginCatalog,
+  PluginClass,
+  PluginProcesses,
+  WantedClass,
+} from "./plugin/plugin.ts";
 
 const kinds = ["source", "sink"] as const;
 /** How long a check waits for a class that nobody has, while plugins are being asked what they offer. */
@@ -25,6 +31,12 @@ export class ConnectorClasses {
   find(config: SubmittedConfig): PluginClass | undefined {
     const { name, wish } = wanted(config);
     return this.#catalog.find(name, kinds, wish);
+  }
+
+  /** A connector of this config will need a process soon, if nothing is wrong with it. */
+  startAhead(config: SubmittedConfig, processes: Pick<PluginProcesses, "startAhead">): void {
+    const found = this.find(config);
+    if (found !== undefined) processes.startAhead(found.plugin);
   }
 
   /** The newest, as of the last look. */

@@ -48,12 +48,15 @@ import type { StatusReport, Worker } from "./worker/worker.ts";
 export interface HostOptions {
   /** Default: on stdout, as the worker's `log.level` and `log.format` say. */
   readonly log?: HostLog;
+  /** Shows secrets to the person who started it: a terminal, never a log. Default: nobody sees them. */
+  readonly tellPerson?: (text: string) => void;
   /** Where the properties are from, for errors: `the worker config file a.properties`. */
   readonly source?: string;
 }
 
 /** The contract lets a plugin send this many records before the host has taken any over. */
 const windowRecords = 50_000;
+
 /**
  * Starts a standalone worker from the properties of a worker file.
  * @throws ConfigError with every wrong value; what kept a part from starting.
@@ -70,7 +73,7 @@ export async function startHost(
   for (const warning of config.warnings) logger.warn(warning);
   const scope = new Scope();
   try {
-    return await new Host(config, log, scope).start();
+    return await new Host(config, log, scope, options).start();
   } catch (error) {
     await scope.close(error).catch((late: unknown) => logger.error({ err: late }, "cannot end"));
     throw error;
@@ -95,15 +98,17 @@ class Host {
   /** Set by whatever the herder's loop has to look at. */
   readonly #wake = new Latest<true>();
   readonly #restUp = deferred<void>();
+  readonly #tellPerson: (text: string) => void;
   #worker: Worker | undefined;
   #boundPort: number | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(config: WorkerConfig, log: HostLog, scope: Scope) {
+  constructor(config: WorkerConfig, log: HostLog, scope: Scope, options: HostOptions) {
     this.#config = config;
     this.#log = log;
     this.#logger = this.#loggerOf("host");
     this.#scope = scope;
+    this.#tellPerson = options.tellPerson ?? (() => {});
   }
 
   async start(): Promise<RunningHost> {
@@ -253,6 +258,7 @@ class Host {
       maxMessageBytes: this.#config.pluginMessageBytesMax,
       attach: this.#config.pluginAttach,
       attachDirectory: attachDirectory(this.#config.pluginAttachDir),
+      tellPerson: this.#tellPerson,
       isConnector: (name) =>
         configs.state.connectors.get(connectorName(name))?.config !== undefined,
       calls,
@@ -334,10 +340,7 @@ class Host {
       wake: this.#wake,
       findClass: (name) => classes.findByName(name),
       validate,
-      onNew: (config) => {
-        const found = classes.find(config);
-        if (found !== undefined) processes.startAhead(found.plugin);
-      },
+      onNew: (config) => classes.startAhead(config, processes),
       logger: this.#loggerOf("herder"),
       clock: systemClock,
     });

@@ -23,7 +23,11 @@ export async function standalone(workerFile: string, connectorFiles: string[]): 
   for (const path of connectorFiles) connectors.push(await readConnectorFile(path));
   refuseSameName(connectors);
   const asked = askedToStop();
-  const host = await startHost(worker, { source: `the worker config file ${workerFile}` });
+  const host = await startHost(worker, {
+    source: `the worker config file ${workerFile}`,
+    // What is not a terminal is kept: a file, a pipe to a journal.
+    tellPerson: (text) => void (process.stdout.isTTY && process.stdout.write(text)),
+  });
   try {
     // A plugin that is started by hand may be the first to know the class.
     for (const { config } of connectors) await host.awaitClass(config, asked);

@@ -5,6 +5,7 @@ import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { errnoWords } from "../base/errno.ts";
 import { errorLine, TaskError } from "../base/error.ts";
+import { shellWord } from "./attach-words.ts";
 
 export class AttachFile {
   readonly path: string;
@@ -79,6 +80,5 @@ function wordsOf(error: unknown): string {
 
 /** The beginning of a command line that starts a plugin with this file. */
 export function connectWords(path: string): string {
-  const word = /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
-  return `BULKHEAD_CONNECT=${word}`;
+  return `BULKHEAD_CONNECT=${shellWord(path)}`;
 }

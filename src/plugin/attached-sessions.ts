@@ -5,6 +5,7 @@ import type { LogLevels } from "../observe/log-levels.ts";
 import type { Logger } from "../observe/logger.ts";
 import { AttachFile } from "./attach-file.ts";
 import { AttachPoint } from "./attach-point.ts";
+import { attachWords } from "./attach-words.ts";
 import { AttachedProcess } from "./attached-process.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Hello } from "./gen/bulkhead/plugin/v1/session_pb.ts";
@@ -33,6 +34,8 @@ export interface AttachedParts {
   readonly messageBytesMax: number;
   readonly windowBytes: number;
   readonly logger: Logger;
+  /** Shows it to a person at a terminal, and keeps it nowhere. */
+  readonly tellPerson: (text: string) => void;
   readonly levels: LogLevels;
   readonly clock: Clock;
   readonly stalledAfterMs: number;
@@ -155,14 +158,16 @@ export class AttachedSessions implements AttachedPlugins {
   }
 
   async #expect(name: string): Promise<void> {
-    const { directory, gateway, logger, messageBytesMax, windowBytes } = this.#parts;
+    const { directory, gateway, logger, messageBytesMax, tellPerson, windowBytes } = this.#parts;
     const token = gateway.expectSessions((call, hello) => this.#greet(name, call, hello));
     const { address } = gateway;
-    const line = launchLine({ address, token: token.secret, messageBytesMax, windowBytes });
+    const facts = { address, token: token.secret };
+    const line = launchLine({ ...facts, messageBytesMax, windowBytes });
     const point = new AttachPoint(name, await AttachFile.write(directory, name, line), token);
     this.#points.set(name, point);
     const text = `plugin ${name} is not started but waited for: ${point.connect} and its own command`;
     logger.info({ plugin: name, address, file: point.view.file }, text);
+    tellPerson(attachWords({ ...facts, name, connect: point.connect, launchLine: line }));
   }
 
   async #session({ name }: PluginManifest): Promise<{ resident: Resident; end: PluginEnd }> {

@@ -67,6 +67,8 @@ export interface PluginProcessesOptions {
   /** Plugins that are not started but waited for, by name, and the folder for their files. */
   attach?: readonly string[];
   attachDirectory?: string;
+  /** Shows a text with tokens to a person at a terminal and keeps it nowhere. Default: nobody is there. */
+  tellPerson?: (text: string) => void;
   /** Is there a connector of this name? What is known of others' ended processes is forgotten. */
   isConnector?: (name: string) => boolean;
 }
@@ -92,6 +94,7 @@ export async function createPluginProcesses(
     helperWarmMsMax: 60_000,
     attach: [],
     attachDirectory: "",
+    tellPerson: () => {},
     isConnector: () => true,
     ...options,
   };

@@ -1,11 +1,13 @@
 /** What a person at a terminal sees; Python opens the terminal. */
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { program, repository, temporaryDirectory } from "../harness/host-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
 
 const run = promisify(execFile);
 
@@ -46,6 +48,22 @@ function hasPython(): boolean {
 
 const skip = hasPython() ? false : "needs python3";
 
+/** The command of a worker whose data are in the folder. */
+async function hostWords(directory: string, more: Record<string, string>): Promise<string[]> {
+  const settings = {
+    "bootstrap.servers": `embedded:${join(directory, "log")}`,
+    "plugin.path": join(repository, "plugins"),
+    "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+    "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+    listeners: "http://127.0.0.1:0",
+    ...more,
+  };
+  const file = join(directory, "worker.properties");
+  const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
+  await writeFile(file, lines.join(""));
+  return [process.execPath, program, "standalone", file];
+}
+
 const formats: { format: string; says: RegExp }[] = [
   { format: "auto", says: /Z\] .*INFO.*the REST API is ready.*"part":"host"/ },
   {
@@ -56,20 +74,66 @@ const formats: { format: string; says: RegExp }[] = [
 
 for (const { format, says } of formats) {
   test(`on a terminal log.format=${format} is what it says`, { skip }, async (t) => {
-    const directory = await temporaryDirectory(t);
-    const settings = {
-      "bootstrap.servers": `embedded:${join(directory, "log")}`,
-      "plugin.path": join(repository, "plugins"),
-      "key.converter": "org.apache.kafka.connect.storage.StringConverter",
-      "value.converter": "org.apache.kafka.connect.storage.StringConverter",
-      listeners: "http://127.0.0.1:0",
-      "log.format": format,
-    };
-    const file = join(directory, "worker.properties");
-    const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
-    await writeFile(file, lines.join(""));
-    const words = [process.execPath, program, "standalone", file];
+    const words = await hostWords(await temporaryDirectory(t), { "log.format": format });
     const { stdout } = await run("python3", ["-c", inTerminal, ...words]);
     assert.match(stdout, says);
   });
 }
+
+/** A worker that waits for the plugin `file`; answers with what it said, on a terminal or into a pipe. */
+async function startAttaching(
+  t: TestContext,
+  format: string,
+): Promise<{ words: string[]; files: string }> {
+  const directory = await temporaryDirectory(t);
+  const files = join(directory, "it's here");
+  const words = await hostWords(directory, {
+    "log.format": format,
+    "plugin.attach": "file",
+    "plugin.attach.dir": files,
+  });
+  return { words, files };
+}
+
+for (const format of ["auto", "json"]) {
+  test(`with log.format=${format} a terminal shows how to attach a plugin, with the token; its log has none`, {
+    skip,
+  }, async (t) => {
+    const { words, files } = await startAttaching(t, format);
+    const { stdout } = await run("python3", ["-c", inTerminal, ...words]);
+    const said = stdout.replaceAll("\r\n", "\n");
+    const [, line = ""] = /printf '%s\\n' '({.*})'; cat\) \|/.exec(said) ?? [];
+    const { address, token } = JSON.parse(line);
+    assert.match(said, /Plugin file is not started but waited for/);
+    assert.ok(said.includes(`\n  address  ${address}\n  token    ${token}\n`), said);
+    const connect = `'${files.replace("'", `'\\''`)}/file.json'`;
+    assert.ok(said.includes(`\n  BULKHEAD_CONNECT=${connect} node --inspect-brk`), said);
+    const logged = said.split("\n").filter((one) => /"part":"/.test(one));
+    assert.ok(logged.some((one) => one.includes(address)));
+    assert.deepEqual(
+      logged.filter((one) => one.includes(token)),
+      [],
+    );
+    // Once in the table, once in the launch line.
+    assert.equal(said.split(token).length - 1, 2);
+  });
+}
+
+test("what is no terminal gets no token of a plugin to attach", async (t) => {
+  const { words, files } = await startAttaching(t, "auto");
+  const [program = "", ...args] = words;
+  const host = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => host.kill("SIGKILL"));
+  let said = "";
+  for (const stream of [host.stdout, host.stderr]) {
+    stream.on("data", (chunk) => {
+      said += chunk;
+    });
+  }
+  await waitFor(() => said.includes("is ready"), { withinMs: 20_000 });
+  const { address, token } = JSON.parse(await readFile(join(files, "file.json"), "utf8"));
+  host.kill("SIGTERM");
+  await once(host, "close");
+  assert.ok(said.includes(address) && said.includes("file.json"), said);
+  assert.ok(!said.includes(token), said);
+});

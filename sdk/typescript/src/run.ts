@@ -39,7 +39,8 @@ async function serve(plugin: Plugin): Promise<void> {
   const file = process.env["BULKHEAD_CONNECT"];
   if (file === undefined && process.stdin.isTTY) {
     throw new Error(
-      `${plugin.name} is a Bulkhead plugin: a host starts it; \`manifest\` prints its plugin.json`,
+      `${plugin.name} is a Bulkhead plugin: a host starts it, or you do as a host with plugin.attach=${plugin.name} ` +
+        "says; `manifest` prints its plugin.json",
     );
   }
   const { launch, ended } =
