@@ -35,6 +35,8 @@ interface Suite {
 const fileMsMax = 240_000;
 
 const unitFolders = ["src", "sdk", "plugins"];
+/** Folders of the end-to-end suite whose files share processes, as unit tests do. */
+const smallFolders = ["control", "fuzz", "property", "task"];
 
 const suites: Suite[] = [
   check("format and lint", () => command(bin("biome"), ["check", "--error-on-warnings", "."])),
@@ -45,7 +47,8 @@ const suites: Suite[] = [
   tests("unit", unitFolders, 2, nothingLacks, together),
   unitOn(22),
   unitOn(24),
-  tests("end to end", ["test"], 3),
+  // Of three, two cores were idle a quarter of the time: much of a test is waiting for a process.
+  tests("end to end", ["test"], 4, nothingLacks, smallTogether),
   kafka(["test"], 2),
   tests("python", ["test/python"], 1, async () => (await pythonEnvironment()).missing),
 ];
@@ -181,7 +184,7 @@ function unitOn(major: number): Suite {
  * spend more than half of its time on starting.
  */
 function together(files: string[], processes: number): string[] {
-  const folder = join(root, ".tools", "unit");
+  const folder = join(root, ".tools", "together");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   return shares(files, processes).map((share, n) => {
@@ -189,6 +192,13 @@ function together(files: string[], processes: number): string[] {
     writeFileSync(entry, share.map((file) => `import ${JSON.stringify(file)};\n`).join(""));
     return entry;
   });
+}
+
+/** The small ones in two processes, behind the others, which take longest. */
+function smallTogether(files: string[]): string[] {
+  const folders = smallFolders.map((name) => join(root, "test", name) + sep);
+  const isSmall = (file: string) => folders.some((folder) => file.startsWith(folder));
+  return [...files.filter((file) => !isSmall(file)), ...together(files.filter(isSmall), 2)];
 }
 
 function shares(files: string[], count: number): string[][] {
