@@ -1,7 +1,7 @@
 /** Packages with native code: loaded when they are first needed, and told of in words when they cannot be. */
 import { createRequire } from "node:module";
 
-const require = createRequire(import.meta.url);
+const requireHere = createRequire(import.meta.url);
 
 /** One package, by the name that it is installed under. A failure is remembered as well. */
 export class NativePackage<T> {
@@ -11,7 +11,7 @@ export class NativePackage<T> {
     at: "not_tried",
   };
 
-  constructor(name: string, load: (name: string) => T = (given) => require(given) as T) {
+  constructor(name: string, load: (name: string) => T = (given) => requireHere(given) as T) {
     this.name = name;
     this.#load = load;
   }

@@ -6,9 +6,12 @@
 import { open, rename, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncFolder } from "../base/write-durably.ts";
-import { at, type BatchHeader, lengthOverhead } from "../batch/batch-header.ts";
+import { at, attribute, type BatchHeader, lengthOverhead } from "../batch/batch-header.ts";
+import { compressBatch } from "../batch/compress-batch.ts";
+import { codecOf } from "../batch/compression.ts";
 import { crc32c } from "../batch/crc32c.ts";
 import { RecordCursor } from "../batch/decode.ts";
+import { openBatches } from "../batch/open-batches.ts";
 import { writeInt32 } from "../batch/varint.ts";
 import { rawBytes, walkBatches, writeFully } from "./file-bytes.ts";
 import type { PartitionLog } from "./partition-log.ts";
@@ -49,8 +52,8 @@ function chooseSegments(closed: readonly Segment[]): Segment[] {
 
 async function noteKeys(segment: Segment, lastOffsets: Map<string, number>): Promise<void> {
   const cursor = new RecordCursor();
-  await eachBatch(segment, (header, bytes) => {
-    cursor.reset({ batches: bytes.subarray(header.start, header.end), firstOffset: 0 });
+  await eachBatch(segment, (batch) => {
+    cursor.reset({ batches: batch.opened, firstOffset: 0 });
     while (cursor.next()) if (cursor.keyStart >= 0) lastOffsets.set(keyOf(cursor), cursor.offset);
   });
 }
@@ -107,12 +110,12 @@ async function rewrite(
     const file = await open(path, "w");
     try {
       for (const segment of group) {
-        await eachBatch(segment, async (header, bytes) => {
-          const kept = keptBatch(header, bytes, keeps);
+        await eachBatch(segment, async (batch) => {
+          const kept = await keptBatch(batch, keeps);
           if (kept === undefined) return;
           await writeFully(file, kept, rewritten.sizeBytes);
           const end = rewritten.sizeBytes + kept.length;
-          rewritten.index(header.baseOffset, rewritten.sizeBytes, end);
+          rewritten.index(batch.header.baseOffset, rewritten.sizeBytes, end);
           rewritten.sizeBytes = end;
         });
       }
@@ -132,42 +135,53 @@ async function rewrite(
   }
 }
 
+/** One batch of a segment. */
+interface StoredBatch {
+  readonly header: BatchHeader;
+  readonly stored: Uint8Array;
+  /** The same, decompressed where it has to be. */
+  readonly opened: Uint8Array;
+}
+
 /** The batch with the records that are kept, as they stand; undefined when there are none. */
-function keptBatch(
-  header: BatchHeader,
-  bytes: Uint8Array,
+async function keptBatch(
+  { header, stored, opened }: StoredBatch,
   keeps: (cursor: RecordCursor) => boolean,
-): Uint8Array | undefined {
-  const batch = bytes.subarray(header.start, header.end);
-  const kept = rawBytes(batch.length);
+): Promise<Uint8Array | undefined> {
+  const kept = rawBytes(opened.length);
   const cursor = new RecordCursor();
-  cursor.reset({ batches: batch, firstOffset: 0 });
+  cursor.reset({ batches: opened, firstOffset: 0 });
   let size: number = at.records;
   let recordCount = 0;
   while (cursor.next()) {
     if (!keeps(cursor)) continue;
-    kept.set(batch.subarray(cursor.recordStart, cursor.recordEnd), size);
+    kept.set(opened.subarray(cursor.recordStart, cursor.recordEnd), size);
     size += cursor.recordEnd - cursor.recordStart;
     recordCount += 1;
   }
   if (recordCount === 0) return undefined;
-  if (recordCount === header.recordCount) return batch;
-  kept.set(batch.subarray(0, at.records));
+  if (recordCount === header.recordCount) return stored;
+  kept.set(opened.subarray(0, at.records));
   writeInt32(kept, at.length, size - lengthOverhead);
   writeInt32(kept, at.recordCount, recordCount);
   writeInt32(kept, at.crc, crc32c(kept, at.attributes, size));
-  return kept.subarray(0, size);
+  const codec = codecOf(header.attributes & attribute.compression);
+  const batch = kept.subarray(0, size);
+  return codec === undefined ? batch : compressBatch(batch, { codec: codec.name });
 }
 
 async function eachBatch(
   segment: Segment,
-  onBatch: (header: BatchHeader, bytes: Uint8Array) => void | Promise<void>,
+  onBatch: (batch: StoredBatch) => void | Promise<void>,
 ): Promise<void> {
   const { sizeBytes, path } = segment;
   if (sizeBytes === 0) return;
   await withFile(path, "r", async (file) => {
     const end = await walkBatches(file, { sizeBytes, check: true }, async (header, bytes) => {
-      await onBatch(header, bytes);
+      const stored = bytes.subarray(header.start, header.end);
+      const options = { source: path, firstOffset: 0, isChecked: true };
+      const { batches: opened } = await openBatches(stored, options);
+      await onBatch({ header, stored, opened });
       return true;
     });
     // What cannot be read must not be dropped: a damaged segment is left as it is.

@@ -1,7 +1,7 @@
 /** Reading on in the segments of a partition. */
 import { TaskError } from "../base/error.ts";
-import { BatchHeader, batchSize, checksumFits } from "../batch/batch-header.ts";
-import { RecordCursor } from "../batch/decode.ts";
+import { batchSize, checksumFits } from "../batch/batch-header.ts";
+import { openBatches } from "../batch/open-batches.ts";
 import { rawBytes, readFully, wholeBatchesEnd } from "./file-bytes.ts";
 import { type Segment, withSegment } from "./segment.ts";
 
@@ -13,7 +13,7 @@ export interface ReadPosition {
   place: number;
 }
 
-/** Whole batches of one partition, as the port's `Fetched` has them. */
+/** Whole batches of one partition, decompressed, as the port's `Fetched` has them. */
 export interface LogRun {
   batches: Uint8Array;
   firstOffset: number;
@@ -45,11 +45,17 @@ export async function nextRun(
   for (;;) {
     if (place < segment.sizeBytes) {
       const bytes = await readBatches(segment, place, bytesMax);
-      place += bytes.length;
-      const run = describe(bytes, firstOffset);
-      if (run === undefined) continue;
-      Object.assign(position, { segment, place, offset: run.nextOffset });
-      return run;
+      const opened = await openBatches(bytes, {
+        source: segment.path,
+        firstOffset,
+        isChecked: true,
+      });
+      const { batches, nextOffset, recordCount, end } = opened;
+      place += end;
+      // They all end before the offset.
+      if (nextOffset === firstOffset) continue;
+      Object.assign(position, { segment, place, offset: nextOffset });
+      return { batches, firstOffset, nextOffset, recordCount };
     }
     const next: Segment | undefined = segments[segments.indexOf(segment) + 1];
     if (next === undefined) break;
@@ -90,33 +96,6 @@ function check(segment: Segment, bytes: Uint8Array, place: number): void {
     if (!checksumFits(bytes, at, at + size)) throw corrupt(segment, place + at);
     at += size;
   }
-}
-
-/** Leaves out the batches before `firstOffset`; undefined when that is all of them. */
-function describe(bytes: Uint8Array, firstOffset: number): LogRun | undefined {
-  const header = new BatchHeader();
-  let start = -1;
-  let recordCount = 0;
-  for (let at = 0; header.read(bytes, at, bytes.length); at = header.end) {
-    if (header.lastOffset < firstOffset) continue;
-    if (start < 0) start = header.start;
-    recordCount +=
-      header.baseOffset >= firstOffset
-        ? header.recordCount
-        : countFrom(bytes.subarray(header.start, header.end), firstOffset);
-  }
-  if (start < 0) return undefined;
-  const batches = bytes.subarray(start);
-  return { batches, firstOffset, nextOffset: header.lastOffset + 1, recordCount };
-}
-
-/** Compaction leaves holes, so the records of a batch that is entered midway have to be counted. */
-function countFrom(batches: Uint8Array, firstOffset: number): number {
-  const cursor = new RecordCursor();
-  cursor.reset({ batches, firstOffset });
-  let count = 0;
-  while (cursor.next()) count += 1;
-  return count;
 }
 
 function corrupt(segment: Segment, place: number): TaskError {

@@ -208,7 +208,7 @@ export class PartitionLog implements Syncable {
   async #writeGroup(entries: readonly Entry[]): Promise<void> {
     let written: Entry[] = [];
     for (const entry of entries) {
-      entry.sizeBytes = entry.batch.sizeBytes;
+      entry.sizeBytes = entry.batch.finishedBytes;
       try {
         if (this.#isFullFor(entry.sizeBytes)) {
           await this.#publish(written);

@@ -1,5 +1,6 @@
 /** What one producer has for one partition: sealed batches in order, and one that still grows. */
 import { type Deferred, deferred } from "../base/deferred.ts";
+import type { Compression } from "../batch/compression.ts";
 import type { PendingBatch } from "../batch/pending-batch.ts";
 import type { Receipt } from "../kafka/kafka.ts";
 import type { RecordSlice } from "../record/record-slice.ts";
@@ -8,6 +9,7 @@ import type { PartitionLog } from "./partition-log.ts";
 /** What a queue needs from its producer. */
 export interface QueueOwner {
   readonly batchBytesMax: number;
+  readonly compression: Compression | undefined;
   takeBatch(): PendingBatch;
   /** The batch had its outcome; `bytes` are free again. */
   giveBack(batch: PendingBatch, bytes: number): void;
@@ -99,6 +101,8 @@ export class PartitionQueue {
       if (batch === undefined) break;
       this.#inFlight = batch;
       try {
+        const { compression } = this.#owner;
+        if (compression !== undefined) await batch.builder.compress(compression);
         const baseOffset = await this.log.append(batch.builder);
         batch.tellStored(this.log.topic, this.log.partition, baseOffset);
       } catch (error) {

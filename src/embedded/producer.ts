@@ -3,6 +3,7 @@ import { within } from "../base/deadline.ts";
 import { RecordError, TaskError } from "../base/error.ts";
 import { at } from "../batch/batch-header.ts";
 import { BufferRoom } from "../batch/buffer-room.ts";
+import { type Compression, compressionOf } from "../batch/compression.ts";
 import { sizeUpperBound } from "../batch/encode.ts";
 import { KeyPartitioner } from "../batch/key-partitioner.ts";
 import type { PendingBatch } from "../batch/pending-batch.ts";
@@ -25,9 +26,10 @@ interface TopicQueues {
   sticky: number;
 }
 
-/** Of the config it heeds batch.size, buffer.memory, linger.ms and max.request.size. */
+/** Of the config it heeds batch.size, buffer.memory, compression.*, linger.ms and max.request.size. */
 export class EmbeddedProducer implements Producer, QueueOwner {
   readonly batchBytesMax: number;
+  readonly compression: Compression | undefined;
   readonly #requestBytesMax: number;
   readonly #lingerMs: number;
   readonly #catalog: TopicCatalog;
@@ -41,6 +43,7 @@ export class EmbeddedProducer implements Producer, QueueOwner {
   #scheduled: PartitionQueue[] = [];
   #isClosed = false;
 
+  /** @throws ConfigError for a compression that there is none of; TaskError `batch.codec_missing`. */
   constructor(
     options: ProducerOptions,
     parts: {
@@ -57,6 +60,7 @@ export class EmbeddedProducer implements Producer, QueueOwner {
     this.#buffer = new BufferRoom(number("buffer.memory", bufferBytesMaxDefault));
     this.#lingerMs = number("linger.ms", 0);
     this.batchBytesMax = number("batch.size", 256 * 1024);
+    this.compression = compressionOf(options.config ?? {});
     this.#catalog = parts.catalog;
     this.#time = new SendingTime(parts.surroundings.clock);
     this.#onClose = parts.onClose;

@@ -1,6 +1,6 @@
 /** The embedded log deletes and compacts by itself, and fails well when its disk is full. */
 import assert from "node:assert/strict";
-import { mkdir, readdir, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { openEmbedded } from "../../src/embedded/embedded.ts";
@@ -63,6 +63,31 @@ test("a compacted topic gets shorter on its own and keeps the last of each key",
   await kafka.close();
   const files = await readdir(join(directory, "topics", "c", "0"));
   assert.ok(files.length < 15, `small segments were merged, ${files.length} of 20 are left`);
+});
+
+test("compressed batches are compacted, and stay compressed", async (t) => {
+  const directory = await temporaryFolder(t);
+  const kafka = await openEmbedded({ directory, cleanIntervalMs: 20 });
+  await kafka.admin.createTopic({
+    name: "c",
+    partitionCount: 1,
+    replicationFactor: 1,
+    config: { "cleanup.policy": "compact", "segment.bytes": "500" },
+  });
+  const text = "x".repeat(1_000);
+  for (let n = 0; n < 40; n++) {
+    const records = ["a", `b${n % 3}`, "a"].map((key): [string, string] => [key, `${n} ${text}`]);
+    await fill(kafka, "c", records, { "compression.type": "zstd" });
+  }
+  await waitFor(async () => (await readAll(kafka, "c")).length < 30, soon);
+  const records = await readAll(kafka, "c");
+  const last = new Map(records.map(({ key, value }) => [key, value?.split(" ")[0]]));
+  assert.deepEqual(Object.fromEntries(last), { a: "39", b0: "39", b1: "37", b2: "38" });
+  await kafka.close();
+  const folder = join(directory, "topics", "c", "0");
+  let sizeBytes = 0;
+  for (const name of await readdir(folder)) sizeBytes += (await stat(join(folder, name))).size;
+  assert.ok(sizeBytes < records.length * 500, `${sizeBytes} bytes for ${records.length} records`);
 });
 
 test("a full disk fails the records of one topic and leaves the others as they are", async (t) => {

@@ -1,6 +1,6 @@
 /** The embedded log through the port: what its users rely on. */
 import assert from "node:assert/strict";
-import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { openEmbedded } from "../../src/embedded/embedded.ts";
@@ -49,6 +49,37 @@ test("I7: each record has one outcome with its own offset, whatever batch it wen
     (await readAll(kafka, "many")).map(({ value }) => value),
     numbers(500),
   );
+});
+
+for (const codec of ["gzip", "snappy", "lz4", "zstd"]) {
+  test(`records compressed with ${codec} come back, also from the middle of a batch`, async (t) => {
+    const directory = await temporaryFolder(t);
+    const first = await openEmbedded({ directory });
+    const values = numbers(3_000).map((n) => `{"id":${n},"text":"${"x".repeat(Number(n) % 100)}"}`);
+    await fill(first, "small", values, { "compression.type": codec });
+    await fill(first, "small", ["plain"]);
+    await first.close();
+    const file = join(directory, "topics", "small", "0", "00000000000000000000.log");
+    const { size } = await stat(file);
+    assert.ok(size < values.join("").length / 2, `${size} bytes`);
+    const second = await openLog(t, { directory });
+    const records = await readAll(second, "small");
+    assert.deepEqual(
+      records.map(({ value }) => value),
+      [...values, "plain"],
+    );
+    const later = await readAll(second, "small", { from: 1_234 });
+    assert.deepEqual(later, records.slice(1_234));
+  });
+}
+
+test("a producer with a compression that there is none of is refused in Kafka's words", async (t) => {
+  const kafka = await openLog(t);
+  const config = { "compression.type": "brotli" };
+  assert.throws(() => kafka.producer({ clientId: "p", config }), {
+    name: "ConfigError",
+    message: /^Invalid value brotli for configuration compression.type: /,
+  });
 });
 
 test("the receipts of two messages in one batch are told apart", async (t) => {

@@ -41,7 +41,7 @@ export function compiledProgram(file: string): string {
     external,
     // gRPC is written in CommonJS and asks for Node's own modules with require.
     banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+      js: 'import { createRequire as $requireFor } from "node:module"; const require = $requireFor(import.meta.url);',
     },
   });
   renameSync(own, program);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { RecordCursor } from "../../src/batch/decode.ts";
 import { type EmbeddedOptions, openEmbedded } from "../../src/embedded/embedded.ts";
-import type { Fetched, Kafka, Producer, StoredAt } from "../../src/kafka/kafka.ts";
+import type { ClientConfig, Fetched, Kafka, Producer, StoredAt } from "../../src/kafka/kafka.ts";
 import { newRecordSlice } from "../../src/record/record-slice.ts";
 
 export interface PlainRecord {
@@ -76,8 +76,9 @@ export async function fill(
   kafka: Kafka,
   topic: string,
   values: readonly (string | [string, string | null])[],
+  config: ClientConfig = {},
 ): Promise<void> {
-  const producer = kafka.producer({ clientId: "fill" });
+  const producer = kafka.producer({ clientId: "fill", config });
   const records = values.map((each) =>
     typeof each === "string" ? { topic, value: each } : { topic, key: each[0], value: each[1] },
   );
