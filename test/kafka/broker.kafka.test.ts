@@ -72,28 +72,58 @@ describe("a broker of one's own", { skip }, () => {
   });
 });
 
-describe("the end of the process that owns a broker", { skip }, () => {
-  for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-    test(`ends the broker and removes its folder after ${signal}`, async () => {
-      const module = fileURLToPath(new URL("../harness/kafka/broker.ts", import.meta.url));
-      const program = `
-        const { startBroker } = await import(${JSON.stringify(module)});
-        const { pid, folder } = await startBroker();
-        console.log(JSON.stringify({ pid, folder }));
-        setInterval(() => {}, 1_000);`;
-      const owner = spawn(
-        process.execPath,
-        ["--import", "tsx", "--input-type=module", "--eval", program],
-        { stdio: ["ignore", "pipe", "inherit"] },
-      );
-      const [line] = await once(owner.stdout, "data");
-      const { pid, folder } = JSON.parse(String(line)) as { pid: number; folder: string };
-      assert.equal(isAlive(pid), true);
-      owner.kill(signal);
-      await waitFor(() => !isAlive(pid) && !existsSync(folder), {
-        withinMs: 10_000,
-        what: "the broker's end",
-      });
+describe("a broker whose disk is full", { skip }, () => {
+  let broker: Broker;
+  before(async () => {
+    broker = await startBroker({ fileBytesMax: 12 * 1024 * 1024 });
+  });
+  after(() => broker?.stop());
+
+  test("refuses what it cannot write, lives on, and has it all again once there is room", async () => {
+    const topic = uniqueName("full");
+    const config = [`bootstrap.servers=${broker.direct}`, "delivery.timeout.ms=3000"];
+    const limits = ["request.timeout.ms=2000", "linger.ms=0", "batch.size=500000"];
+    const size = ["--num-records", "200", "--record-size", "100000", "--throughput", "-1"];
+    const { stderr } = await javaTool(
+      "ProducerPerformance",
+      ["--topic", topic, ...size, "--producer-props", ...config, ...limits],
+      { check: false, logLevel: "warn" },
+    );
+    assert.match(stderr, /KAFKA_STORAGE_ERROR/);
+    const state = async () =>
+      (await askCluster(broker.ports.client, [topic])).topics.get(topic)?.[0];
+    await waitFor(async () => (await state())?.leader === -1, {
+      withinMs: 10_000,
+      what: "no leader",
     });
-  }
+    await askVersions(broker.ports.client);
+    await broker.kill();
+    await broker.start({ room: true });
+    await waitFor(async () => (await state())?.leader === 1, {
+      withinMs: 20_000,
+      what: "a leader",
+    });
+  });
+});
+
+describe("the end of the process that owns a broker", { skip }, () => {
+  test("ends the broker and removes its folder, even after SIGKILL", async () => {
+    const module = fileURLToPath(new URL("../harness/kafka/broker.ts", import.meta.url));
+    const program = `
+      const { startBroker } = await import(${JSON.stringify(module)});
+      const { pid, folder } = await startBroker();
+      console.log(JSON.stringify({ pid, folder }));
+      setInterval(() => {}, 1_000);`;
+    const args = ["--import", "tsx", "--input-type=module", "--eval", program];
+    const owner = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [line] = await once(owner.stdout, "data");
+    const { pid, folder } = JSON.parse(String(line)) as { pid: number; folder: string };
+    assert.equal(isAlive(pid), true);
+    process.kill(pid, "SIGSTOP");
+    owner.kill("SIGKILL");
+    await waitFor(() => !isAlive(pid) && !existsSync(folder), {
+      withinMs: 10_000,
+      what: "the broker's end",
+    });
+  });
 });

@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "../wait-for.ts";
@@ -33,8 +33,12 @@ export interface BrokerOptions {
   /** Open a listener of each kind in `secure-listeners.ts` too; their certificates are `testCertificates()`. */
   secure?: boolean;
   heapMbMax?: number;
-  /** `log.dirs`, when it has to be elsewhere than in the throw-away folder. */
-  data?: string;
+  /**
+   * No file of it may grow beyond (`ulimit -f`), at least 11 MiB: a larger partition fails as on a full
+   * disk, with KAFKA_STORAGE_ERROR and the loss of its folder. The broker has two, and lives on with the
+   * other one; `start({ room: true })` after its end brings all back.
+   */
+  fileBytesMax?: number;
 }
 
 /** Where a node stands in its cluster. */
@@ -75,21 +79,31 @@ export async function makeBroker(place: BrokerPlace, options: BrokerOptions): Pr
   const { jars, missing } = await kafkaJars();
   if (jars === undefined) throw new Error(`cannot start a Kafka broker: ${missing}`);
   const folder = await mkdtemp(join(tmpdir(), "bulkhead-kafka-"));
-  const data = options.data ?? join(folder, "data");
+  const data = join(folder, "data");
   const proxy = options.proxied === true ? await startTcpProxy(place.ports.client) : undefined;
   const advertisedPort = proxy?.port ?? options.advertisedPort;
   const secure = options.secure === true ? await secured() : undefined;
-  const config = { ...secure?.config, ...options.config };
+  const folders = [data];
+  const config: Record<string, string> = { ...secure?.config };
+  if (options.fileBytesMax !== undefined) {
+    const [second, metadata] = [join(folder, "data-2"), join(folder, "metadata")];
+    folders.push(second, metadata);
+    Object.assign(config, { "log.dirs": `${data},${second}`, "metadata.log.dir": metadata });
+  }
+  Object.assign(config, options.config);
   const settings = { ...place, ...secure, ...options, config, data, advertisedPort };
   const broker = new Broker(jars, folder, settings, proxy);
-  await mkdir(data, { recursive: true });
+  for (const each of folders) await format(jars, each, place);
+  await writeFile(broker.propertiesFile, brokerProperties(settings));
+  return broker;
+}
+
+async function format(jars: KafkaJars, data: string, place: BrokerPlace): Promise<void> {
   await cp(jars.formatted, data, { recursive: true });
   const meta = { version: 1, "node.id": place.id, "cluster.id": place.clusterId };
   const lines = Object.entries({ ...meta, "directory.id": newClusterId() });
   const text = lines.map(([key, value]) => `${key}=${value}\n`).join("");
   await writeFile(join(data, "meta.properties"), text);
-  await writeFile(broker.propertiesFile, brokerProperties(settings));
-  return broker;
 }
 
 async function secured(): Promise<Required<Pick<BrokerSettings, "listeners" | "config">>> {
@@ -116,13 +130,14 @@ export class Broker {
   /** Around any proxy: for tools and for looking. */
   readonly direct: string;
   readonly folder: string;
-  /** `log.dirs`. */
+  /** `log.dirs`, or the first of two with `fileBytesMax`. */
   readonly data: string;
   readonly logFile: string;
   readonly propertiesFile: string;
   readonly #listeners: NonNullable<BrokerSettings["listeners"]>;
   readonly #jars: KafkaJars;
   readonly #heapMbMax: number;
+  readonly #fileBytesMax: number | undefined;
   readonly #proxy: TcpProxy | undefined;
   #child: ChildProcess | undefined;
   #isFrozen = false;
@@ -141,6 +156,7 @@ export class Broker {
     this.propertiesFile = join(folder, "server.properties");
     this.#jars = jars;
     this.#heapMbMax = heapMbMax;
+    this.#fileBytesMax = settings.fileBytesMax;
   }
 
   /** @throws Error unless it was started with `proxied` */
@@ -166,17 +182,21 @@ export class Broker {
   }
 
   /** Starts it, or starts it again, and waits until it answers. @throws Error with the end of its log */
-  async start(): Promise<void> {
-    this.begin();
+  async start(how: { room?: boolean } = {}): Promise<void> {
+    this.begin(how);
     await this.answers();
   }
 
   /** Starts the process only: the nodes of a cluster wait for each other. */
-  begin(): void {
+  begin({ room = false }: { room?: boolean } = {}): void {
     if (this.#child !== undefined) throw new Error(`broker ${this.id} is already running`);
     const heap = [`-Xms${this.#heapMbMax}m`, `-Xmx${this.#heapMbMax}m`];
     const flags = [...heap, "-Dtest.log.level=info", ...this.#jars.jvmArgs];
-    const child = startJvm([...flags, "kafka.Kafka", this.propertiesFile], this);
+    const child = startJvm([...flags, "kafka.Kafka", this.propertiesFile], {
+      logFile: this.logFile,
+      folder: this.folder,
+      fileBytesMax: room ? undefined : this.#fileBytesMax,
+    });
     this.#child = child;
     child.once("exit", () => {
       if (this.#child === child) this.#child = undefined;

@@ -2,12 +2,13 @@
 import { execFile } from "node:child_process";
 import { createHash, createPrivateKey } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { javaProgram } from "./java-tool.ts";
 import { kafkaJars } from "./kafka-jars.ts";
+import { putInPlace } from "./put-in-place.ts";
 import { underLock } from "./under-lock.ts";
 
 const runFile = promisify(execFile);
@@ -90,7 +91,7 @@ async function makeInto(folder: string): Promise<void> {
     await keytool(files.trustStore, trusted);
     await keytool(files.trustStoreJks, [...trusted, "-storetype", "JKS"]);
     await exportAsPem(files);
-    await rename(scratch, folder);
+    await putInPlace(scratch, folder);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

@@ -2,10 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { guard } from "./jvm.ts";
 import { kafkaJars } from "./kafka-jars.ts";
+import { putInPlace } from "./put-in-place.ts";
 
 const toolMsMax = 60_000;
 const outputBytesMax = 64 * 1024 * 1024;
@@ -37,13 +38,15 @@ export interface JavaRunOptions {
   withinMs?: number;
   /** Fail on an exit status other than 0 (the default), or answer with it. */
   check?: boolean;
+  /** Of what Kafka's classes log to stderr: "error" unless told. */
+  logLevel?: "warn" | "info" | "debug";
 }
 
 /** What a program said. */
 export interface JavaOutput {
   status: number | null;
   stdout: string;
-  /** The logging of Kafka's classes too, from level error. */
+  /** What Kafka's classes log too. */
   stderr: string;
   /** `stdout` as it was. */
   bytes: Buffer;
@@ -116,17 +119,15 @@ async function compile(file: string, classpath: string, into: string): Promise<v
   const scratch = await mkdtemp(`${into}-`);
   try {
     await run("javac", `javac ${basename(file)}`, ["-cp", classpath, "-d", scratch, file], {});
-    // Whoever else compiled it made the same.
-    await rename(scratch, into).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-    });
+    await putInPlace(scratch, into);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
 function runJava(name: string, args: string[], options: JavaRunOptions): Promise<JavaOutput> {
-  return run("java", name, ["-Xmx256m", ...args], options);
+  const logLevel = `-Dtest.log.level=${options.logLevel ?? "error"}`;
+  return run("java", name, ["-Xmx256m", logLevel, ...args], options);
 }
 
 function run(

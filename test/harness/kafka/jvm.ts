@@ -12,13 +12,26 @@ export interface JvmOptions {
   logFile: string;
   /** Removed when the owner is gone without having stopped the process. */
   folder: string;
+  /** No file it writes grows beyond; without, as large as they like. */
+  fileBytesMax?: number | undefined;
 }
 
+/** `ulimit -f` counts in blocks of 512 bytes. */
+const limited = 'ulimit -f "$0" && exec java "$@"';
+const blockBytes = 512;
+
 /** Starts it; it keeps the owner's event loop alive no longer than the owner wants. */
-export function startJvm(args: readonly string[], { logFile, folder }: JvmOptions): ChildProcess {
+export function startJvm(args: readonly string[], options: JvmOptions): ChildProcess {
+  const { logFile, folder, fileBytesMax } = options;
+  const command = ["java", ...args];
+  if (fileBytesMax !== undefined) {
+    const blocks = String(Math.floor(fileBytesMax / blockBytes));
+    command.splice(0, 1, "sh", "-c", limited, blocks);
+  }
   const log = openSync(logFile, "a");
   try {
-    const child = spawn("java", args, { stdio: ["ignore", log, log], detached: true });
+    const [program = "java", ...rest] = command;
+    const child = spawn(program, rest, { stdio: ["ignore", log, log], detached: true });
     child.unref();
     guard(child, folder);
     return child;

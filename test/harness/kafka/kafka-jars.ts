@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brokerProperties } from "./broker-properties.ts";
 import { freePorts } from "./free-ports.ts";
+import { putInPlace } from "./put-in-place.ts";
 import { scramArgs } from "./sasl-users.ts";
 import { underLock } from "./under-lock.ts";
 
@@ -113,7 +114,7 @@ async function prepare(folder: string, archive: string): Promise<void> {
   try {
     if (!existsSync(join(folder, "jars"))) {
       await fetchJars(join(scratch, "jars"));
-      await rename(join(scratch, "jars"), join(folder, "jars"));
+      await putInPlace(join(scratch, "jars"), join(folder, "jars"));
     }
     const { jvmArgs, formatted } = await jarsIn(folder, archive);
     const [client, internal, controller] = await freePorts(3);
@@ -125,7 +126,7 @@ async function prepare(folder: string, archive: string): Promise<void> {
     await runFile("java", formatting, { timeout: trainMsMax });
     if (!existsSync(formatted)) {
       await runFile("cp", ["-R", data, join(scratch, "formatted")]);
-      await rename(join(scratch, "formatted"), formatted);
+      await putInPlace(join(scratch, "formatted"), formatted);
     }
     if (existsSync(archive)) return;
     await trainArchive(jvmArgs, properties, join(scratch, "classes.jsa"));
