@@ -38,7 +38,7 @@ export function connectError(cause: unknown, to: BrokerAddress, entrance: Entran
 
 function saslError(prefix: string, message: string, { mechanism }: Entrance): TaskError {
   return new TaskError("kafka.authentication_failed", `${prefix}: ${message}`, {
-    hint: /mechanism/i.test(message)
+    hint: /requested SASL mechanism|not supported by the server/i.test(message)
       ? `look which mechanisms the broker offers: sasl.mechanism is ${mechanism ?? "not set"}`
       : "look at the user and the password in sasl.jaas.config, and at sasl.mechanism",
   });
