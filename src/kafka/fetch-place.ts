@@ -23,8 +23,8 @@ export class FetchPlace implements TopicPartition {
   /** Of the metadata whose leader was wrong; one told later is believed. */
   wrongToldMs = -1;
   readonly #chunks: FetchedChunk[] = [];
-  /** Pieces of the first chunk (or told before it), opened and not handed out. */
-  #opened: Fetched[] = [];
+  /** The next part of the first chunk, or word of a move, not handed out yet. */
+  #opened: Fetched | undefined;
   readonly #backoff: Backoff;
 
   constructor({ topic, partition, offset }: PartitionOffset, settings: FetchSettings) {
@@ -43,7 +43,7 @@ export class FetchPlace implements TopicPartition {
   }
 
   get hasData(): boolean {
-    return this.#opened.length > 0 || this.#chunks.length > 0;
+    return this.#opened !== undefined || this.#chunks.length > 0;
   }
 
   moveTo(offset: number): void {
@@ -57,7 +57,7 @@ export class FetchPlace implements TopicPartition {
   /** Forgets what is here; it is asked for again. */
   drop(): void {
     for (const chunk of this.#chunks.splice(0)) chunk.release();
-    this.#opened = [];
+    this.#opened = undefined;
     this.fetchOffset = this.position;
   }
 
@@ -68,23 +68,23 @@ export class FetchPlace implements TopicPartition {
 
   /** The position moves without records; only while nothing is here. */
   addMove(piece: Fetched): void {
-    this.#opened.push(piece);
+    this.#opened = piece;
     this.fetchOffset = piece.nextOffset;
   }
 
   /** Opens the next part of what is here; `take` hands it out. */
   async open(): Promise<void> {
     const chunk = this.#chunks[0];
-    if (this.#opened.length > 0 || chunk === undefined) return;
+    if (this.#opened !== undefined || chunk === undefined) return;
     const opened = await chunk.open();
     // Meanwhile somebody may have sought.
     if (this.#chunks[0] === chunk) this.#opened = opened;
   }
 
-  take(): Fetched[] {
+  take(): Fetched | undefined {
     const taken = this.#opened;
-    this.#opened = [];
-    this.position = taken.at(-1)?.nextOffset ?? this.position;
+    this.#opened = undefined;
+    this.position = taken?.nextOffset ?? this.position;
     if (this.#chunks[0]?.leftBytes === 0) this.#chunks.shift()?.release();
     return taken;
   }

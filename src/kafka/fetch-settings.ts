@@ -1,5 +1,5 @@
 /** What a consumer's config says about fetching, under Java's names and with Java's defaults. */
-import { ConfigError } from "../base/error.ts";
+import { wholeNumber, wrongKey } from "./client-config.ts";
 import type { ClientConfig } from "./kafka.ts";
 
 export type OffsetReset = "earliest" | "latest" | "none";
@@ -34,7 +34,10 @@ export function fetchSettings(config: ClientConfig = {}): FetchSettings {
 export function readsCommitted(config: ClientConfig = {}): boolean {
   const level = config["isolation.level"] ?? "read_uncommitted";
   if (level === "read_committed" || level === "read_uncommitted") return level === "read_committed";
-  throw invalid("isolation.level", level, "must be read_committed or read_uncommitted");
+  throw wrongKey(
+    "isolation.level",
+    `${JSON.stringify(level)} is not read_committed or read_uncommitted`,
+  );
 }
 
 /** `auto.offset.reset`; undefined when it is not set. @throws ConfigError `config.invalid` */
@@ -47,19 +50,9 @@ export function offsetReset(config: ClientConfig = {}): OffsetReset | undefined 
     case "none":
       return policy;
     default:
-      throw invalid("auto.offset.reset", policy, "must be earliest, latest or none");
+      throw wrongKey(
+        "auto.offset.reset",
+        `${JSON.stringify(policy)} is not earliest, latest or none`,
+      );
   }
-}
-
-function wholeNumber(config: ClientConfig, key: string, otherwise: number): number {
-  const text = config[key]?.trim();
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value <= 0x7fffffff) return value;
-  throw invalid(key, text, "must be a whole number of 0 to 2147483647");
-}
-
-function invalid(key: string, value: string, rule: string): ConfigError {
-  const message = `Invalid value ${value} for configuration ${key}: ${rule}`;
-  return new ConfigError("config.invalid", message, { problems: [{ key, message }] });
 }

@@ -3,7 +3,7 @@
  * each member of a group; it has connections of its own.
  */
 import type { Clock } from "../base/clock.ts";
-import { HostError, RetriableError, TaskError } from "../base/error.ts";
+import { RetriableError, TaskError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
 import { Wake } from "../base/wake.ts";
 import { batchSize } from "../batch/batch-header.ts";
@@ -49,7 +49,7 @@ export class Fetcher {
   readonly #places = new Map<string, FetchPlace>();
   /** Places with data, each once; paused ones come back when they are resumed. */
   #ready = new Set<FetchPlace>();
-  #failure: unknown;
+  #failure: Failure | undefined;
 
   /** @throws ConfigError for a config value that cannot be used */
   constructor(options: FetcherOptions) {
@@ -140,29 +140,31 @@ export class Fetcher {
    * @throws TaskError for what only a person can change; the next call tries again
    */
   async fetch(): Promise<Fetched[]> {
-    const taken: { place: FetchPlace; version: number; pieces: Fetched[] }[] = [];
+    const taken: { place: FetchPlace; version: number; piece: Fetched }[] = [];
     let bytes = 0;
+    if (this.#failure?.place?.version !== this.#failure?.version) this.#failure = undefined;
     for (const place of this.#ready) {
       if (bytes >= handOutBytesGoal || this.#failure !== undefined) break;
       this.#ready.delete(place);
       const { version } = place;
       await this.#open(place);
       if (place.version !== version || place.isPaused) continue;
-      const pieces = place.take();
-      for (const { batches } of pieces) bytes += batches.length;
-      taken.push({ place, version, pieces });
+      const piece = place.take();
+      if (piece === undefined) continue;
+      bytes += piece.batches.length;
+      taken.push({ place, version, piece });
       // To the end of the line.
       if (place.hasData) this.#ready.add(place);
     }
     const isCurrent = ({ place, version }: (typeof taken)[number]) => place.version === version;
-    const fetched = taken.filter(isCurrent).flatMap(({ pieces }) => pieces);
+    const fetched = taken.filter(isCurrent).map(({ piece }) => piece);
     if (fetched.length > 0) {
       this.#sender.nudge();
       return fetched;
     }
     const failure = this.#failure;
     this.#failure = undefined;
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) throw failure.error;
     return [];
   }
 
@@ -192,20 +194,19 @@ export class Fetcher {
   }
 
   async #open(place: FetchPlace): Promise<void> {
-    const { position } = place;
     try {
       await place.open();
-    } catch (cause) {
+    } catch (error) {
+      // It is asked for again, should somebody poll on.
       place.drop();
       place.failed(this.#nowMs());
-      const code = cause instanceof HostError ? cause.code : "batch.corrupt";
-      const text = `cannot read ${name(place)} from offset ${position} on`;
-      this.#fail(new TaskError(code, text, { cause }));
+      this.#fail(error, place);
     }
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= error;
+  /** Whoever polls learns it, unless the place was sought or given up meanwhile. */
+  #fail(error: unknown, place?: FetchPlace): void {
+    this.#failure ??= { error, place, version: place?.version };
     this.wake.nudge();
   }
 
@@ -229,7 +230,7 @@ export class Fetcher {
       }
       place.succeeded();
       if (each.records.length === 0) continue;
-      const chunk = new FetchedChunk(each, offset, held);
+      const chunk = new FetchedChunk(each, offset, held, this.#connections.addressOf(node));
       if (chunk.hasBatches) this.#add(place, chunk);
       else partial ??= place;
     }
@@ -253,7 +254,7 @@ export class Fetcher {
     const text =
       `cannot read ${name(place)} from offset ${place.fetchOffset} on: what the broker at ` +
       `${this.#connections.addressOf(node)} answered is no record batch of format 2`;
-    this.#fail(new TaskError("batch.corrupt", text));
+    this.#fail(new TaskError("batch.corrupt", text), place);
   }
 
   /** What a broker says about one partition. */
@@ -269,11 +270,11 @@ export class Fetcher {
     }
     // A damaged log does not heal, and nobody may pass over it unseen.
     if (code === brokerCode.corruptMessage) {
-      this.#fail(new TaskError("batch.corrupt", error.message));
+      this.#fail(new TaskError("batch.corrupt", error.message), place);
       return;
     }
     if (!(error instanceof RetriableError) && code !== brokerCode.unknown) {
-      this.#fail(error);
+      this.#fail(error, place);
       return;
     }
     this.#sender.leaderIsWrong(place);
@@ -295,13 +296,14 @@ export class Fetcher {
         new TaskError("kafka.offset_out_of_range", error.message, {
           hint: "set auto.offset.reset to earliest or latest, or give the group another offset",
         }),
+        place,
       );
       return;
     }
     place.isResetting = true;
     this.#scope.spawn(
       () => this.#reset(place, autoOffsetReset),
-      (error) => this.#fail(error),
+      (error) => this.#fail(error, place),
     );
   }
 
@@ -341,6 +343,13 @@ export class Fetcher {
   #nowMs(): number {
     return this.#options.clock?.elapsedMs() ?? performance.now();
   }
+}
+
+interface Failure {
+  readonly error: unknown;
+  /** Whose it is, as it stood then; undefined for that of a broker or of the cluster. */
+  readonly place: FetchPlace | undefined;
+  readonly version: number | undefined;
 }
 
 function beginsWhole({ records }: FetchedPartition): boolean {

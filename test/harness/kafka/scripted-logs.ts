@@ -1,0 +1,74 @@
+/** Brokers of a scripted transport that store partitions: they answer Fetch and ListOffsets as real ones do. */
+import { brokerCode } from "../../../src/kafka/broker-error.ts";
+import {
+  type FetchPartition,
+  type FetchRequest,
+  fetch,
+} from "../../../src/kafka/protocol/fetch.ts";
+import { listOffsets, offsetOf } from "../../../src/kafka/protocol/list-offsets.ts";
+import { ScriptedTransport, type ScriptedTransportOptions } from "./scripted-transport.ts";
+import { StoredPartition } from "./stored-partition.ts";
+
+/** How often a broker that holds a fetch looks again. */
+const lookMs = 2;
+
+export class ScriptedLogs {
+  readonly transport: ScriptedTransport;
+  readonly #partitions = new Map<string, StoredPartition>();
+  /** What a broker answers for a partition instead of what it holds: a code, or as it is changed. */
+  readonly codes = new Map<string, number>();
+
+  constructor(options: ScriptedTransportOptions) {
+    this.transport = new ScriptedTransport(options);
+    this.transport.on(fetch, (request, { node }) => this.#fetch(request, node));
+    this.transport.on(listOffsets, ({ partitions, readCommitted }) => ({
+      partitions: partitions.map(({ topic, partition, timestampMs }) => {
+        const log = this.partition(topic, partition);
+        const end = readCommitted ? log.lastStableOffset : log.endOffset;
+        const offset = timestampMs === offsetOf.earliest ? log.startOffset : end;
+        const errorCode = this.codes.get(`${topic}/${partition}`) ?? 0;
+        return { topic, partition, errorCode, offset, timestampMs: -1 };
+      }),
+    }));
+  }
+
+  partition(topic: string, partition = 0): StoredPartition {
+    const key = `${topic}/${partition}`;
+    const known = this.#partitions.get(key);
+    if (known !== undefined) return known;
+    const made = new StoredPartition();
+    this.#partitions.set(key, made);
+    return made;
+  }
+
+  async #fetch(request: FetchRequest, node: number) {
+    const deadlineMs = performance.now() + request.maxWaitMs;
+    for (;;) {
+      let leftBytes = request.maxBytes;
+      const partitions = request.partitions.map((each) => {
+        const answer = this.#serve(each, request.readCommitted, node, leftBytes);
+        leftBytes -= answer.records.length;
+        return answer;
+      });
+      const isSomething = partitions.some(
+        (each) => each.errorCode !== 0 || each.records.length > 0,
+      );
+      if (isSomething || performance.now() >= deadlineMs) {
+        return { throttleMs: 0, errorCode: 0, partitions };
+      }
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
+    }
+  }
+
+  #serve(from: FetchPartition, readCommitted: boolean, node: number, leftBytes: number) {
+    const { topic, partition } = from;
+    const leads = this.transport.map.leaders.get(topic)?.[partition] === node;
+    const code =
+      this.codes.get(`${topic}/${partition}`) ?? (leads ? 0 : brokerCode.notLeaderOrFollower);
+    const log = this.partition(topic, partition);
+    const maxBytes = Math.min(from.maxBytes, leftBytes);
+    const answer = log.fetch({ ...from, maxBytes }, readCommitted);
+    if (code !== 0) return { ...answer, errorCode: code, records: Buffer.alloc(0) };
+    return leftBytes > 0 ? answer : { ...answer, records: Buffer.alloc(0) };
+  }
+}
