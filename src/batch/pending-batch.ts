@@ -20,12 +20,7 @@ export class PendingBatch {
   /** Copies the record. */
   add(record: RecordSlice, timestampMs: number, receipt: Receipt, index: number): void {
     this.builder.append(record, timestampMs);
-    const last = this.#receipts.length - 1;
-    if (last < 0 || this.#receipts[last] !== receipt) {
-      this.#receipts.push(receipt);
-      this.#starts.push(this.#indexes.length);
-    }
-    this.#indexes.push(index);
+    this.#note(receipt, index);
   }
 
   // I7: each record's receipt is told once, here or in `tellFailed`.
@@ -61,6 +56,21 @@ export class PendingBatch {
     return { receipt: this.#receipts[n]!, index: this.#indexes[place]! };
   }
 
+  /** Moves the second half of two records or more, with their receipts, into an empty batch. */
+  splitInto(other: PendingBatch): void {
+    this.builder.splitInto(other.builder);
+    const stayCount = this.builder.recordCount;
+    for (let place = stayCount; place < this.#indexes.length; place += 1) {
+      const { receipt, index } = this.receiptAt(place);
+      other.#note(receipt, index);
+    }
+    this.#indexes.length = stayCount;
+    while (this.#starts.at(-1)! >= stayCount) {
+      this.#starts.pop();
+      this.#receipts.pop();
+    }
+  }
+
   /** The outcome is somebody else's to tell from now on: its records were moved to other batches. */
   letGo(): void {
     this.#isTold = true;
@@ -73,5 +83,14 @@ export class PendingBatch {
     this.#receipts.length = 0;
     this.#starts.length = 0;
     this.#isTold = false;
+  }
+
+  #note(receipt: Receipt, index: number): void {
+    const last = this.#receipts.length - 1;
+    if (last < 0 || this.#receipts[last] !== receipt) {
+      this.#receipts.push(receipt);
+      this.#starts.push(this.#indexes.length);
+    }
+    this.#indexes.push(index);
   }
 }

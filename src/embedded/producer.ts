@@ -1,12 +1,11 @@
 /** The port's producer over partitions in this process. */
 import { within } from "../base/deadline.ts";
-import { RecordError, TaskError } from "../base/error.ts";
-import { at } from "../batch/batch-header.ts";
+import { TaskError } from "../base/error.ts";
 import { BufferRoom } from "../batch/buffer-room.ts";
 import { type Compression, compressionOf } from "../batch/compression.ts";
-import { sizeUpperBound } from "../batch/encode.ts";
 import { KeyPartitioner } from "../batch/key-partitioner.ts";
 import type { PendingBatch } from "../batch/pending-batch.ts";
+import { fittingSize } from "../batch/record-size.ts";
 import { SendingTime } from "../batch/sending-time.ts";
 import { SpareBatches } from "../batch/spare-batches.ts";
 import type { Producer, ProducerOptions, Receipt } from "../kafka/kafka.ts";
@@ -68,8 +67,7 @@ export class EmbeddedProducer implements Producer, QueueOwner {
 
   send(record: RecordSlice, receipt: Receipt, index: number): void {
     if (this.#isClosed) throw closedError(record.topic);
-    const sizeBound = sizeUpperBound(record);
-    if (at.records + sizeBound > this.#requestBytesMax) throw this.#tooLarge(record, sizeBound);
+    const sizeBound = fittingSize(record, this.#requestBytesMax, "max.request.size");
     const queues = this.#queuesOf(record.topic);
     const queue = this.#queueOf(queues, record);
     const timestampMs = record.timestampMs === -1 ? this.#time.nowMs() : record.timestampMs;
@@ -166,15 +164,6 @@ export class EmbeddedProducer implements Producer, QueueOwner {
     for (const { partitions } of this.#queues.values()) {
       for (const queue of partitions) if (queue !== undefined) yield queue;
     }
-  }
-
-  #tooLarge(record: RecordSlice, sizeBound: number): RecordError {
-    return new RecordError(
-      "record.too_large",
-      `cannot write a record to topic ${record.topic}: the message is ` +
-        `${at.records + sizeBound} bytes when serialized which is larger than ` +
-        `${this.#requestBytesMax}, which is the value of the max.request.size configuration`,
-    );
   }
 }
 

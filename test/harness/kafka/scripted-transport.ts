@@ -5,6 +5,7 @@
  * As real connections do, those of one role to one node are served strictly in order, and a time-out
  * or a cut fails everything that is in flight on them.
  */
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { RetriableError } from "../../../src/base/error.ts";
 import type {
   CallOptions,
@@ -55,6 +56,8 @@ export interface ScriptedTransportOptions {
   readonly versions?: Readonly<Record<number, number>>;
   /** Whether asking for a topic makes it, with so many partitions. Default: it does not. */
   readonly autoCreatePartitions?: number;
+  /** Of `toldMs`. Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 export class ScriptedTransport implements Transport {
@@ -270,10 +273,12 @@ export class ScriptedMap implements ClusterMap {
   readonly #forgotten: CoordinatorKey[] = [];
   readonly #nodes: readonly number[];
   readonly #autoCreatePartitions: number | undefined;
+  readonly #clock: Clock;
 
   constructor(options: ScriptedTransportOptions, nodes: readonly number[]) {
     this.#nodes = nodes;
     this.#autoCreatePartitions = options.autoCreatePartitions;
+    this.#clock = options.clock ?? systemClock;
     for (const [name, leaders] of Object.entries(options.topics ?? {})) {
       this.leaders.set(name, [...leaders]);
     }
@@ -339,12 +344,12 @@ export class ScriptedMap implements ClusterMap {
       leaders: [...leaders],
       leaderEpochs: leaders.map(() => 0),
       isInternal: false,
-      toldMs: performance.now(),
+      toldMs: this.#clock.elapsedMs(),
     });
   }
 }
 
 /** What a lost connection gives: the broker may or may not have done it. */
 export function lostError(node: number, why: string): RetriableError {
-  return new RetriableError("kafka.broker_busy", `cannot reach broker-${node}:9092: ${why}`);
+  return new RetriableError("kafka.disconnected", `cannot reach broker-${node}:9092: ${why}`);
 }
