@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { askCluster, askVersions } from "../harness/kafka/ask-broker.ts";
+import { askCluster, askNewTopic, askVersions } from "../harness/kafka/ask-broker.ts";
 import { type Broker, sharedKafka, startBroker, uniqueName } from "../harness/kafka/broker.ts";
 import { javaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
@@ -39,8 +39,7 @@ describe("a broker of one's own", { skip }, () => {
 
   test("keeps its data and its ports when it is killed and started again", async () => {
     const topic = uniqueName("kept");
-    const args = ["--bootstrap-server", broker.direct, "--create", "--topic", topic];
-    await javaTool("TopicCommand", args);
+    await askNewTopic(broker.ports.client, topic, 1);
     await broker.kill();
     await assert.rejects(askVersions(broker.ports.client));
     await broker.start();

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { uniqueName } from "../harness/kafka/broker.ts";
 import { type Cluster, startCluster } from "../harness/kafka/cluster.ts";
-import { javaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -29,10 +28,9 @@ describe("a cluster of three", { skip: missing ?? false }, () => {
 
   test("finds another leader and coordinator when a node is killed, and takes it back", async () => {
     const group = uniqueName("group");
-    const server = ["--bootstrap-server", cluster.direct];
-    await javaTool("ConsoleProducer", [...server, "--topic", topic], { input: "one\n" });
-    const from = ["--topic", topic, "--from-beginning", "--max-messages", "1", "--group", group];
-    await javaTool("ConsoleConsumer", [...server, ...from]);
+    // The first question makes the topic of groups.
+    const known = async () => (await cluster.coordinatorOf(group)) !== undefined;
+    await waitFor(known, { withinMs: 30_000, what: "a coordinator" });
     const coordinator = (await cluster.coordinatorOf(group))!;
     const leader = (await cluster.leaderOf(topic))!;
     await coordinator.kill();

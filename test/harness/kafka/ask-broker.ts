@@ -4,6 +4,7 @@ import { connect } from "node:net";
 const apiVersionsKey = 18;
 const metadataKey = 3;
 const findCoordinatorKey = 10;
+const createTopicsKey = 19;
 
 /** What a broker says of a cluster. */
 export interface ClusterView {
@@ -43,13 +44,34 @@ export async function askCoordinator(
   kind: "group" | "transaction",
   withinMs = 2_000,
 ): Promise<number> {
-  const text = [int16(Buffer.byteLength(name)), Buffer.from(name)];
-  const body = Buffer.concat([...text, Buffer.from([kind === "group" ? 0 : 1])]);
+  const body = Buffer.concat([text(name), Buffer.from([kind === "group" ? 0 : 1])]);
   const reader = new Reader(await ask(port, findCoordinatorKey, 1, body, withinMs));
   reader.int32(); // throttle time
   reader.int16();
   reader.string(); // message
   return reader.int32();
+}
+
+/** Makes a topic with as many replicas as the broker's default. @throws Error with Kafka's message */
+export async function askNewTopic(
+  port: number,
+  topic: string,
+  partitions: number,
+  config: Readonly<Record<string, string>> = {},
+  withinMs = 10_000,
+): Promise<void> {
+  const settings = Object.entries(config).flat();
+  const settingsHead = int32(settings.length / 2);
+  const brokersChosen = [int32(partitions), int16(-1), int32(0)];
+  const tail = [int32(withinMs), Buffer.from([0])];
+  const parts = [int32(1), text(topic), ...brokersChosen, settingsHead, ...settings.map(text)];
+  const body = Buffer.concat([...parts, ...tail]);
+  const reader = new Reader(await ask(port, createTopicsKey, 4, body, withinMs));
+  reader.int32(); // throttle time
+  reader.int32(); // one topic
+  reader.string();
+  const code = reader.int16();
+  if (code !== 0) throw new Error(`cannot create topic ${topic}: ${code} ${reader.string()}`);
 }
 
 function viewIn(reader: Reader): ClusterView {
@@ -107,6 +129,11 @@ function ask(
     });
     socket.write(Buffer.concat([int32(header.length + body.length), header, body]));
   });
+}
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from(value);
+  return Buffer.concat([int16(bytes.length), bytes]);
 }
 
 function int16(value: number): Buffer {

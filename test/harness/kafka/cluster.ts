@@ -1,6 +1,12 @@
 /** Several brokers that form a cluster, to be killed, frozen and brought back one by one. */
 import { waitFor } from "../wait-for.ts";
-import { askCluster, askCoordinator, type ClusterView, type PartitionView } from "./ask-broker.ts";
+import {
+  askCluster,
+  askCoordinator,
+  askNewTopic,
+  type ClusterView,
+  type PartitionView,
+} from "./ask-broker.ts";
 import { type Broker, type BrokerOptions, makeBroker, newClusterId } from "./broker.ts";
 import { freePorts } from "./free-ports.ts";
 import { javaTool } from "./java-tool.ts";
@@ -85,12 +91,7 @@ export class Cluster {
     partitions = 1,
     config: Record<string, string> = {},
   ): Promise<void> {
-    const settings = Object.entries(config).flatMap(([key, value]) => [
-      "--config",
-      `${key}=${value}`,
-    ]);
-    const what = ["--create", "--topic", topic, "--partitions", String(partitions), ...settings];
-    await javaTool("TopicCommand", ["--bootstrap-server", this.direct, ...what]);
+    await this.#ask((port) => askNewTopic(port, topic, partitions, config));
     await waitFor(
       async () => {
         const all = await this.partitions(topic);
