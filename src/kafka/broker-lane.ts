@@ -5,7 +5,8 @@ import { type BrokerAddress, brokerName, hostPort } from "./broker-address.ts";
 import type { AnyCall } from "./broker-call.ts";
 import { BrokerConnection, type Dialled } from "./broker-connection.ts";
 import type { ConnectionConfig } from "./client-config.ts";
-import type { BrokerVersions } from "./protocol/api-versions.ts";
+import { type BrokerVersions, versionsUnsupported } from "./protocol/api-versions.ts";
+import { missingApis } from "./required-apis.ts";
 
 /**
  * Connects and logs in.
@@ -102,16 +103,23 @@ export class BrokerLane {
 
   /** Ends a connection that has outlived its use. */
   #isUsable(connection: BrokerConnection): boolean {
+    const why = this.#isOutlived(connection);
+    if (why === undefined) return connection.isOpen;
+    // Before it ends: our own decision is no trouble.
+    this.#state = { at: "idle" };
+    connection.end(new RetriableError("kafka.disconnected", why));
+    return false;
+  }
+
+  #isOutlived(connection: BrokerConnection): string | undefined {
     const { address, config } = this.#options;
     const there = address();
     if (there !== undefined && hostPort(there) !== hostPort(connection.address)) {
-      const text = `${brokerName(connection.address)} has moved to ${hostPort(there)}`;
-      connection.end(new RetriableError("kafka.disconnected", text));
-    } else if (config.idleMsMax >= 0 && connection.idleMs(performance.now()) > config.idleMsMax) {
-      // Just before the broker itself would hang up, perhaps on the next request.
-      connection.end(new RetriableError("kafka.disconnected", "the connection was idle"));
+      return `${brokerName(connection.address)} has moved to ${hostPort(there)}`;
     }
-    return connection.isOpen;
+    // Just before the broker itself would hang up, perhaps on the next request.
+    const isIdle = config.idleMsMax >= 0 && connection.idleMs(performance.now()) > config.idleMsMax;
+    return isIdle ? "the connection was idle" : undefined;
   }
 
   async #connect(waiting: AnyCall[], signal: AbortSignal): Promise<void> {
@@ -148,6 +156,11 @@ export class BrokerLane {
     const { requestTimeoutMs } = config;
     const setupTimeoutMs = this.#setupMs.nextDelayMs();
     const dialled = await dial({ address, clientId, setupTimeoutMs, requestTimeoutMs, signal });
+    const missing = missingApis(dialled.versions);
+    if (missing.length > 0) {
+      dialled.socket.destroy();
+      throw versionsUnsupported(brokerName(address), missing, dialled.versions);
+    }
     this.#options.onConnected(dialled.versions);
     const connection: BrokerConnection = new BrokerConnection(dialled, {
       address,

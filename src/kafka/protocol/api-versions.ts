@@ -23,15 +23,23 @@ export function versionsUnsupported(
 ): TaskError {
   const each = apis.map((api) => {
     const theirs = versions.get(api.key);
-    const broker = theirs === undefined ? "does not know it" : `has ${range(theirs)}`;
-    return `${api.name} (the broker ${broker}, this driver ${range(api.versions)})`;
+    const has = theirs === undefined ? "does not know it" : `has ${range(theirs)}`;
+    return `${api.name} (the broker ${has}, this driver ${range(api.versions)})`;
   });
+  // A controller speaks to brokers only; its port is easily taken for theirs.
+  const isController = !versions.has(produceKey);
   return new TaskError(
     "kafka.version_unsupported",
     `cannot talk to ${broker}: there is no version that both know of ${each.join(", ")}`,
-    { hint: "use brokers of Apache Kafka 2.4 or newer, or a newer version of Bulkhead" },
+    {
+      hint: isController
+        ? "this may be the port of a controller: give those of brokers in bootstrap.servers"
+        : "use brokers of Apache Kafka 2.4 or newer, or a newer version of Bulkhead",
+    },
   );
 }
+
+const produceKey = 0;
 
 function range({ min, max }: { min: number; max: number }): string {
   return min === max ? `version ${min}` : `versions ${min} to ${max}`;
