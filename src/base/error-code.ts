@@ -50,6 +50,9 @@ export const errorCodes = {
   "kafka.disconnected": "a broker cannot be reached, or the connection broke before it answered",
   "kafka.group_not_empty": "the offsets of a consumer group cannot be changed while it has members",
   "kafka.member_fenced": "a consumer committed a partition that it no longer holds",
+  "kafka.offset_invalid": "a consumer was told to commit what is no offset",
+  "kafka.offset_missing":
+    "a group has no offset of a partition, and auto.offset.reset gives none either",
   "kafka.offset_out_of_range":
     "a partition does not have the offset to read, and auto.offset.reset is none",
   "kafka.partition_not_assigned":

@@ -134,6 +134,8 @@ export function brokerCodeOf(error: unknown): number | undefined {
 
 const hints: Readonly<Record<number, string>> = {
   10: "raise max.message.bytes of the topic, or make the records smaller",
+  23: "all members of a group need a partition.assignment.strategy in common",
+  26: "choose session.timeout.ms within the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms",
   29: "give the user of this worker the rights it needs on the topic",
   30: "give the user of this worker the rights it needs on the group",
   31: "give the user of this worker the rights it needs on the cluster",
