@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { askCluster, askNewTopic, askVersions } from "../harness/kafka/ask-broker.ts";
 import { type Broker, sharedKafka, startBroker, uniqueName } from "../harness/kafka/broker.ts";
-import { javaTool } from "../harness/kafka/java-tool.ts";
+import { javaTool, startJavaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { isAlive } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -21,10 +21,18 @@ describe("the Kafka that tests share", { skip }, () => {
     const topic = uniqueName("shared");
     const server = ["--bootstrap-server", bootstrap];
     await javaTool("TopicCommand", [...server, "--create", "--topic", topic, "--partitions", "3"]);
+    const consumer = await startJavaTool("ConsoleConsumer", [
+      ...[...server, "--topic", topic],
+      "--from-beginning",
+    ]);
+    let said = "";
+    consumer.stdout?.on("data", (chunk) => {
+      said += chunk;
+    });
     await javaTool("ConsoleProducer", [...server, "--topic", topic], { input: "one\ntwo\n" });
-    const from = ["--topic", topic, "--from-beginning", "--max-messages", "2"];
-    const { stdout } = await javaTool("ConsoleConsumer", [...server, ...from]);
-    assert.deepEqual(stdout.trim().split("\n").sort(), ["one", "two"]);
+    await waitFor(() => said.split("\n").length > 2, { withinMs: 30_000, what: "two records" });
+    consumer.kill();
+    assert.deepEqual(said.trim().split("\n").sort(), ["one", "two"]);
     const { topics } = await askCluster(Number(bootstrap.split(":").at(-1)), [topic]);
     assert.equal(topics.get(topic)?.length, 3);
   });
@@ -33,9 +41,22 @@ describe("the Kafka that tests share", { skip }, () => {
 describe("a broker of one's own", { skip }, () => {
   let broker: Broker;
   before(async () => {
-    broker = await startBroker();
+    broker = await startBroker({ proxied: true });
   });
-  after(() => broker.stop());
+  after(() => broker?.stop());
+
+  test("sends its clients through its proxy, and the harness around it", async () => {
+    const { proxy, ports } = broker;
+    assert.equal(broker.bootstrap, `127.0.0.1:${proxy.port}`);
+    assert.deepEqual((await askCluster(proxy.port)).brokers[0]?.port, proxy.port);
+    assert.deepEqual((await askCluster(ports.internal)).brokers[0]?.port, ports.internal);
+    const apiVersions = 18;
+    const lost = proxy.loseAnswers(apiVersions);
+    await assert.rejects(askVersions(proxy.port));
+    await lost;
+    proxy.heal();
+    await askVersions(proxy.port);
+  });
 
   test("keeps its data and its ports when it is killed and started again", async () => {
     const topic = uniqueName("kept");

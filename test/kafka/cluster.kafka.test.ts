@@ -46,11 +46,18 @@ describe("a cluster of three", { skip: missing ?? false }, () => {
     });
   });
 
-  test("finds another leader when a node is frozen", async () => {
+  test("finds another leader when a node is frozen or shut down", async () => {
     const leader = (await cluster.leaderOf(topic))!;
     leader.freeze();
-    await cluster.newLeaderOf(topic, leader);
+    const next = await cluster.newLeaderOf(topic, leader);
     leader.thaw();
     await cluster.isWhole();
+    await waitFor(async () => (await cluster.partitions(topic))[0]?.inSync.length === 3, {
+      withinMs: 30_000,
+      what: "all replicas in sync again",
+    });
+    await next.shutDown();
+    await cluster.newLeaderOf(topic, next);
+    await cluster.isWhole(2);
   });
 });

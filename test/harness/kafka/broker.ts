@@ -30,7 +30,10 @@ export interface BrokerOptions {
   advertisedPort?: number;
   /** Put `broker.proxy` in front of it, which clients go through. */
   proxied?: boolean;
-  /** Open a listener of each kind in `secure-listeners.ts` too; their certificates are `testCertificates()`. */
+  /**
+   * Open a listener of each kind in `secure-listeners.ts` too; their certificates are
+   * `testCertificates()`. With `connections.max.reauth.ms` in `config` a login ends after a while.
+   */
   secure?: boolean;
   heapMbMax?: number;
   /**
