@@ -38,7 +38,8 @@ export class LiveTransport implements Transport {
     this.#dial = dialAs(security);
     this.#config = parseConnectionConfig(options.config);
     this.#directory = new BrokerDirectory(parseBootstrapServers(options.bootstrapServers));
-    const connections = this.#role(options.clientId, this.#config, this.#dial);
+    // The map's own trouble comes back as an error to whoever asked it, and starts no other question.
+    const connections = this.#role(options.clientId, this.#config, this.#dial, () => {});
     const config = this.#config;
     this.#map = new LiveClusterMap({ directory: this.#directory, connections, config });
   }
@@ -91,13 +92,18 @@ export class LiveTransport implements Transport {
     }
   }
 
-  #role(clientId: string, config: ConnectionConfig, dial: Dial): RoleConnections {
+  #role(
+    clientId: string,
+    config: ConnectionConfig,
+    dial: Dial,
+    onTrouble = () => this.#map.suspect(),
+  ): RoleConnections {
     const role: RoleConnections = new RoleConnections({
       clientId,
       config,
       directory: this.#directory,
       dial,
-      onTrouble: () => this.#map.suspect(),
+      onTrouble,
       onClose: () => this.#roles.delete(role),
     });
     this.#roles.add(role);

@@ -113,6 +113,7 @@ export class RoleConnections implements Connections {
     const key = laneKey(address);
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
+    this.#forgetGone();
     const { clientId, config, dial, directory, onTrouble } = this.#options;
     const { node } = address;
     const lane = new BrokerLane({
@@ -127,6 +128,16 @@ export class RoleConnections implements Connections {
     });
     this.#lanes.set(key, lane);
     return lane;
+  }
+
+  /** I5: brokers come and go, and their lanes with them. */
+  #forgetGone(): void {
+    for (const [key, lane] of this.#lanes) {
+      const isGone = typeof key === "number" && this.#options.directory.find(key) === undefined;
+      if (!isGone || lane.inFlightCount > 0) continue;
+      lane.close();
+      this.#lanes.delete(key);
+    }
   }
 }
 

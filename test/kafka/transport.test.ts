@@ -249,6 +249,46 @@ test("a connection that was idle for long is replaced before it is used", async 
   assert.equal(broker.connections, before + 1);
 });
 
+test("a connection that nothing is asked of sets no timer", async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  const connections = await open();
+  await connections.call(node, metadata, brokers);
+  // What times the answers may still be set, once for each of the two connections, and does not return.
+  assert.ok(timers() - before <= 2, process.getActiveResourcesInfo().join());
+});
+
+test("brokers that left the cluster are forgotten", async () => {
+  const connections = await open();
+  await connections.call(node, echo, Buffer.from("x"));
+  broker.nodeId = 2;
+  await transport!.map.refresh([]);
+  await connections.call({ at: "node", node: 2 }, echo, Buffer.from("x"));
+  // The map's two, to the way in and to a node, and the role's new one.
+  await waitFor(() => broker.open === 3, { withinMs: 2_000, what: "the old lane to be closed" });
+  await assert.rejects(connections.call(node, echo, Buffer.from("x")), /broker 1 is not known/);
+});
+
+test("while nobody asks, a cluster that is away is left alone", async () => {
+  const connections = await open({
+    "reconnect.backoff.max.ms": "5",
+    "metadata.max.age.ms": "60000",
+  });
+  await connections.call(node, metadata, brokers);
+  const other = await ScriptedBroker.start();
+  other.versions.set(0, [14, 15]);
+  broker.advertisedPort = other.port;
+  await transport!.map.refresh([]);
+  broker.stop();
+  await assert.rejects(connections.call(node, metadata, brokers));
+  await waitFor(() => other.connections >= 2, { withinMs: 2_000, what: "the map to look" });
+  const before = other.connections;
+  const sinceMs = performance.now();
+  await waitFor(() => performance.now() - sinceMs > 200, { withinMs: 2_000 });
+  assert.ok(other.connections <= before + 1, `${other.connections - before} more tries`);
+  other.stop();
+});
+
 test("a call with a signal that has fired is not sent", async () => {
   const connections = await open();
   const signal = AbortSignal.abort(new Error("enough"));

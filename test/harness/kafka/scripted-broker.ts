@@ -23,6 +23,8 @@ export class ScriptedBroker {
   readonly versions = new Map<number, [min: number, max: number]>();
   /** What Metadata tells of itself; set it to another port to have it moved. */
   advertisedPort: number;
+  /** What Metadata calls it. */
+  nodeId = 1;
   connections = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -108,7 +110,7 @@ export class ScriptedBroker {
     const host = Buffer.from("\0\x09127.0.0.1");
     const node = Buffer.alloc(12);
     node.writeInt32BE(1, 4);
-    node.writeInt32BE(1, 8);
+    node.writeInt32BE(this.nodeId, 8);
     const port = Buffer.alloc(6);
     port.writeInt32BE(this.advertisedPort, 0);
     port.writeInt16BE(-1, 4);
