@@ -129,8 +129,11 @@ async function prepare(folder: string, archive: string): Promise<void> {
       await putInPlace(join(scratch, "formatted"), formatted);
     }
     if (existsSync(archive)) return;
-    await trainArchive(jvmArgs, properties, join(scratch, "classes.jsa"));
-    await rename(join(scratch, "classes.jsa"), archive);
+    const classes = join(scratch, "classes.jsa");
+    await trainArchive(jvmArgs, properties, classes);
+    // A JVM that cannot make one passes over an empty one, and is not asked again.
+    if (!existsSync(classes)) await writeFile(classes, "");
+    await rename(classes, archive);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
