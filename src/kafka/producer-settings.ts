@@ -59,7 +59,9 @@ export function producerSettings(config: ClientConfig = {}): ProducerSettings {
   const checked = checkKeys(keys, config);
   const problems: ConfigProblem[] = [];
   for (const { key, errors } of checked.values()) {
-    for (const message of errors) problems.push({ key: key.name, message });
+    // As a client says it; the second, if any, is that null is no value.
+    const [message] = errors;
+    if (message !== undefined) problems.push({ key: key.name, message });
   }
   if (problems.length > 0) throw invalid(problems);
   const value = (name: string) => checked.get(name)?.value;

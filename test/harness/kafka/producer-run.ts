@@ -1,7 +1,10 @@
 /** A producer over brokers in memory, in a time that passes only when nothing else can happen. */
 
+import { HostError } from "../../../src/base/error.ts";
+import { BatchHeader } from "../../../src/batch/batch-header.ts";
 import type { ClientConfig, Receipt } from "../../../src/kafka/kafka.ts";
 import { KafkaProducer } from "../../../src/kafka/producer.ts";
+import type { ProduceRequest } from "../../../src/kafka/protocol/produce.ts";
 import { silentLogger } from "../../../src/observe/logger.ts";
 import { newRecordSlice } from "../../../src/record/record-slice.ts";
 import { FakeClock } from "../fake-clock.ts";
@@ -76,6 +79,13 @@ export class ProducerRun {
     return this.outcomes.filter(({ at }) => at?.partition === partition).map(({ value }) => value);
   }
 
+  /** The error of an outcome. @throws Error when it is none of ours */
+  failure(outcome = 0): HostError {
+    const error = this.outcomes[outcome]?.error;
+    if (error instanceof HostError) return error;
+    throw new Error(`outcome ${outcome} is no failure of ours: ${error}`);
+  }
+
   get errors(): string[] {
     return this.outcomes.flatMap(({ error }) => (error === undefined ? [] : [error.message]));
   }
@@ -95,4 +105,26 @@ export class ProducerRun {
   #tell(index: number | undefined, at: Outcome["at"], error: Error | undefined): void {
     this.outcomes.push({ value: this.#values[index ?? -1] ?? "", at, error });
   }
+}
+
+/** The broker answers the next requests with these codes, then as it should. */
+export function refusing(run: ProducerRun, ...codes: number[]): void {
+  run.cluster.nextFault = () => {
+    const code = codes.shift();
+    return code === undefined ? { at: "none" } : { at: "refused", code };
+  };
+}
+
+/** What the headers of a request's batches say. */
+export function sentBatches(
+  request: ProduceRequest,
+): { epoch: number; sequence: number; count: number }[] {
+  const header = new BatchHeader();
+  return request.topics.flatMap(({ partitions }) =>
+    partitions.map(({ batch }) => {
+      header.read(batch, 0, batch.length);
+      const { producerEpoch: epoch, baseSequence: sequence, recordCount: count } = header;
+      return { epoch, sequence, count };
+    }),
+  );
 }
