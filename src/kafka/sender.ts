@@ -19,6 +19,9 @@ import { TopicAsker } from "./topic-asker.ts";
 import type { TopicBatches, TopicPartitionBatches } from "./topic-batches.ts";
 import { isWorthWaiting, topicWaitMsMax } from "./topic-wait.ts";
 
+/** A timer cannot wait for longer than 24 days; to look too early does no harm. */
+const lookMsMax = 3_600_000;
+
 /** Everything that waits is looked at so often: deadlines need no timers of their own. */
 const lookEveryMs = 1_000;
 
@@ -306,7 +309,7 @@ export class Sender {
     for (const lookMs of this.#looks) if (lookMs <= dueMs) return;
     const { clock } = this.#parts;
     this.#looks.add(dueMs);
-    const waitMs = Math.max(0, dueMs - clock.elapsedMs());
+    const waitMs = Math.min(lookMsMax, Math.max(0, dueMs - clock.elapsedMs()));
     void clock.sleep(waitMs, this.ending.signal).then(() => {
       this.#looks.delete(dueMs);
       this.wake();
