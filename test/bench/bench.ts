@@ -4,6 +4,7 @@
  * rows are apart is what a difference between others must exceed. Progress goes to stderr.
  */
 import { parseArgs } from "node:util";
+import { batches } from "./batches.ts";
 import { jsonOf, type Section, textOf } from "./figure.ts";
 import { latency } from "./latency.ts";
 import { thisMachine } from "./machine.ts";
@@ -25,8 +26,9 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<Sec
   latency,
   memory,
   lanes,
+  batches,
 };
-/** `lanes` is for whoever works on converters. */
+/** `lanes` and `batches` are for whoever works on converters and on the codec. */
 const all = ["path", "start", "latency", "memory"];
 
 const usage = `usage: npm run bench -- NAME … [options]
@@ -35,9 +37,10 @@ const usage = `usage: npm run bench -- NAME … [options]
   latency   from source through topic to sink at 50 records/s
   memory    idle, under load, and whether it grows
   lanes     path for every way a converter can go
+  batches   record batches alone: encode, decode, checksum, each codec
   all       ${all.join(", ")}
   --rounds N    how often each is measured
-  --records N   records of a round (path, lanes)
+  --records N   records of a round (path, lanes, batches)
   --seconds N   how long a round takes (latency, memory)
   --json        one JSON object on stdout, the tables on stderr`;
 
