@@ -2,6 +2,7 @@
 import type { ByteSlice, RecordSlice } from "../record/record-slice.ts";
 import { at, attribute, lengthOverhead } from "./batch-header.ts";
 import { type Compression, codecId, compress } from "./compression.ts";
+import { Copier } from "./copier.ts";
 import { crc32c } from "./crc32c.ts";
 import { RecordCursor } from "./decode.ts";
 import {
@@ -14,9 +15,6 @@ import {
   writeVarint,
   writeVarlong,
 } from "./varint.ts";
-
-/** Below this many bytes a loop copies faster than a view and `set`. */
-const loopCopyBytesMax = 48;
 
 /** What the header says beside what follows from the records. */
 export interface BatchOptions {
@@ -36,6 +34,7 @@ export class BatchBuilder {
   #bytes: Uint8Array;
   /** Room for the header and the compressed records, once `compress` was called. */
   #compressed: { bytes: Uint8Array; codecId: number } | undefined;
+  readonly #copier = new Copier();
   #size: number = at.records;
   #recordCount = 0;
   #baseTimestampMs = 0;
@@ -85,15 +84,16 @@ export class BatchBuilder {
       headersSize(record);
 
     const bytes = this.#bytes;
+    const copier = this.#copier;
     let place = writeVarint(bytes, this.#size, bodySize);
     bytes[place++] = 0;
     place = writeVarlong(bytes, place, timestampDelta);
     place = writeVarint(bytes, place, offsetDelta);
     place = writeVarint(bytes, place, keySize);
-    if (keySize > 0) place = copySlice(record.key, bytes, place);
+    if (keySize > 0) place = copySlice(record.key, bytes, place, copier);
     place = writeVarint(bytes, place, valueSize);
-    if (valueSize > 0) place = copySlice(record.value, bytes, place);
-    this.#size = writeHeaders(record, bytes, place);
+    if (valueSize > 0) place = copySlice(record.value, bytes, place, copier);
+    this.#size = writeHeaders(record, bytes, place, copier);
     this.#recordCount += 1;
   }
 
@@ -170,6 +170,7 @@ export class BatchBuilder {
   /** Empties the batch and keeps the buffer. */
   reset(): void {
     this.#compressed = undefined;
+    this.#copier.reset();
     this.#size = at.records;
     this.#recordCount = 0;
     this.#baseTimestampMs = 0;
@@ -192,9 +193,9 @@ export class BatchBuilder {
     this.#reserve(bodySize + varintSize(bodySize));
     const to = this.#bytes;
     let place = writeVarint(to, this.#size, bodySize);
-    place = copy(bytes, attributesAt, offsetAt, to, place);
+    place = this.#copier.copy(bytes, attributesAt, offsetAt, to, place);
     place = writeVarint(to, place, offsetDelta);
-    this.#size = copy(bytes, restAt, recordEnd, to, place);
+    this.#size = this.#copier.copy(bytes, restAt, recordEnd, to, place);
     this.#recordCount += 1;
     if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
   }
@@ -229,22 +230,17 @@ export function sliceSize(slice: ByteSlice): number {
 }
 
 /** Copies a slice with its prefix and suffix; returns the place after it. */
-export function copySlice(slice: ByteSlice, to: Uint8Array, place: number): number {
+export function copySlice(
+  { prefix, bytes, start, end, suffix }: ByteSlice,
+  to: Uint8Array,
+  place: number,
+  copier: Copier,
+): number {
   let next = place;
-  if (slice.prefix.length > 0) next = copy(slice.prefix, 0, slice.prefix.length, to, next);
-  next = copy(slice.bytes, slice.start, slice.end, to, next);
-  if (slice.suffix.length > 0) next = copy(slice.suffix, 0, slice.suffix.length, to, next);
+  if (prefix.length > 0) next = copier.copy(prefix, 0, prefix.length, to, next);
+  next = copier.copy(bytes, start, end, to, next);
+  if (suffix.length > 0) next = copier.copy(suffix, 0, suffix.length, to, next);
   return next;
-}
-
-function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, place: number): number {
-  const size = end - start;
-  if (size > loopCopyBytesMax) {
-    to.set(size === from.length ? from : from.subarray(start, end), place);
-  } else {
-    for (let n = 0; n < size; n++) to[place + n] = from[start + n]!;
-  }
-  return place + size;
 }
 
 function headersSize(record: RecordSlice): number {
@@ -257,14 +253,19 @@ function headersSize(record: RecordSlice): number {
   return size;
 }
 
-function writeHeaders(record: RecordSlice, bytes: Uint8Array, place: number): number {
+function writeHeaders(
+  record: RecordSlice,
+  bytes: Uint8Array,
+  place: number,
+  copier: Copier,
+): number {
   let next = writeVarint(bytes, place, record.headerCount);
   for (let n = 0; n < record.headerCount; n++) {
     const header = record.headers[n]!;
     next = writeVarint(bytes, next, header.name.length);
-    next = copy(header.name, 0, header.name.length, bytes, next);
+    next = copier.copy(header.name, 0, header.name.length, bytes, next);
     next = writeVarint(bytes, next, header.start < 0 ? -1 : header.end - header.start);
-    if (header.start >= 0) next = copy(header.bytes, header.start, header.end, bytes, next);
+    if (header.start >= 0) next = copier.copy(header.bytes, header.start, header.end, bytes, next);
   }
   return next;
 }
