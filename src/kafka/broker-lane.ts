@@ -114,7 +114,8 @@ export class BrokerLane {
   #isOutlived(connection: BrokerConnection): string | undefined {
     const { address, config } = this.#options;
     const there = address();
-    if (there !== undefined && hostPort(there) !== hostPort(connection.address)) {
+    const { host, port } = connection.address;
+    if (there !== undefined && (there.host !== host || there.port !== port)) {
       return `${brokerName(connection.address)} has moved to ${hostPort(there)}`;
     }
     // Just before the broker itself would hang up, perhaps on the next request.
