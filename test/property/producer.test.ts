@@ -77,7 +77,7 @@ const numberOf = (value: string) => Number(value.slice(1));
 const isAscending = (values: readonly string[]) =>
   values.every((value, n) => n === 0 || numberOf(values[n - 1] ?? "") < numberOf(value));
 
-test("idempotent: every record is there once, in order, where its receipt says", async () => {
+test("I7: idempotent, every record is there once, in order, where its receipt says", async () => {
   await holdsAsync(
     fc.asyncProperty(work, async (given) => {
       const { run, sent } = await runOf(given, { "enable.idempotence": "true" });
