@@ -139,13 +139,16 @@ export class GroupOffsets {
     const isOvertaken = member.state.at === "joining" || (current !== undefined && current !== as);
     // A join overtook the commit: what is still held is committed in the next generation.
     if (isOvertaken && (reaction === "stale" || reaction === "rejoin")) return;
-    member.heard(code, as);
+    // A fault of one partition says nothing of the member.
+    if (reaction !== "fatal") member.heard(code, as);
     if (reaction === "stale" || reaction === "unknown" || reaction === "fenced") {
       throw new FencedError("kafka.member_fenced", error.message);
     }
     const isUnknown = code === brokerCode.unknownTopicOrPartition;
     const isLate = isUnknown && spentMs > unknownPartitionMsMax;
-    if (reaction === "rejoin" || reaction === "fatal" || isLate) throw error;
+    // What is still held after the rebalance is committed then.
+    if (reaction === "rejoin") throw new RetriableError("kafka.broker_busy", error.message);
+    if (reaction === "fatal" || isLate) throw error;
   }
 
   #backoff(): Backoff {
