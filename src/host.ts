@@ -2,11 +2,9 @@
  * The root of a worker: builds every part once, in order, and takes them down in the order that loses
  * nothing: REST, connectors and tasks (they drain and commit), plugin processes, the log.
  */
-import { resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { systemClock } from "./base/clock.ts";
 import { deferred } from "./base/deferred.ts";
-import { ConfigError } from "./base/error.ts";
 import { Latest } from "./base/latest.ts";
 import { Scope } from "./base/scope.ts";
 import { connectVersion, productVersion } from "./base/version.ts";
@@ -18,7 +16,6 @@ import type { ConfigInfos } from "./config/validation.ts";
 import { parseWorkerConfig, type WorkerConfig } from "./config/worker-config.ts";
 import { createConnector } from "./connector/connector-runner.ts";
 import { attachDirectory, ConnectorClasses, pluginCacheDirectory } from "./connector-classes.ts";
-import { openEmbedded } from "./embedded/embedded.ts";
 import { createHerder, type RunningHerder } from "./herder/create-herder.ts";
 import type { Kafka } from "./kafka/kafka.ts";
 import { withClientConfig } from "./kafka/with-client-config.ts";
@@ -33,17 +30,12 @@ import { createRestServer } from "./rest/server.ts";
 import { putConnector, type RunningHost, runningTasks } from "./running-host.ts";
 import { connectorName } from "./state/id.ts";
 import type { StatusStore } from "./store/store.ts";
-import {
-  configTopic,
-  openStores,
-  type StatePlace,
-  type Stores,
-  topicsOfNoPlugin,
-} from "./stores.ts";
+import { openStores, type Stores, topicsOfNoPlugin } from "./stores.ts";
 import { createTask } from "./task/create-task.ts";
 import { taskPartsFor } from "./task-parts.ts";
 import { createLocalWorker } from "./worker/local-worker.ts";
 import type { StatusReport, Worker } from "./worker/worker.ts";
+import { openWorkerLog, type WorkerLog } from "./worker-log.ts";
 
 export interface HostOptions {
   /** Default: on stdout, as the worker's `log.level` and `log.format` say. */
@@ -112,8 +104,10 @@ class Host {
   }
 
   async start(): Promise<RunningHost> {
-    const kafka = await this.#openLog();
-    const stores = await this.#openStores(kafka);
+    const log = await openWorkerLog(this.#config, (part) => this.#loggerOf(part));
+    const { kafka } = log;
+    this.#scope.defer(() => kafka.close());
+    const stores = await this.#openStores(log);
     const processes = await this.#openProcesses(stores);
     const catalog = await this.#openPlugins(processes);
     const classes = new ConnectorClasses(catalog, processes.attached);
@@ -132,7 +126,7 @@ class Host {
       log: { ...this.#log, logger: this.#loggerOf("rest") },
       runningTasks: () => runningTasks(worker),
       processes: () => processes.processes(),
-      reachLog: () => this.#reachLog(kafka),
+      reachLog: () => log.reach(),
     });
     this.#boundPort = Number(new URL(rest.url).port);
     const failed = this.#run(herder);
@@ -170,31 +164,6 @@ class Host {
     return this.#log.logger.child({ part });
   }
 
-  async #openLog(): Promise<Kafka> {
-    const { bootstrapServers, embedded } = this.#config;
-    const [, directory] = /^embedded:(.+)$/.exec(bootstrapServers) ?? [];
-    if (directory === undefined) {
-      throw new ConfigError(
-        "config.bootstrap_servers",
-        `cannot use bootstrap.servers=${bootstrapServers}: this version of Bulkhead has no driver ` +
-          "for Apache Kafka yet",
-        { hint: "write bootstrap.servers=embedded:<folder> to keep the log in a folder" },
-      );
-    }
-    const kafka = await openEmbedded({
-      directory: resolve(directory),
-      defaultPartitionCount: embedded.partitions,
-      fsync: embedded.fsync,
-      fsyncIntervalMs: embedded.fsyncIntervalMs,
-      retentionMs: embedded.retentionMs,
-      retentionBytes: embedded.retentionBytes,
-      segmentBytes: embedded.segmentBytes,
-      logger: this.#loggerOf("embedded"),
-    });
-    this.#scope.defer(() => kafka.close());
-    return kafka;
-  }
-
   async #openPlugins(processes: PluginProcesses): Promise<PluginCatalog> {
     const folders = await openPluginFolders({
       paths: this.#config.pluginPath,
@@ -209,33 +178,14 @@ class Host {
     return folders;
   }
 
-  async #openStores(kafka: Kafka): Promise<Stores> {
+  async #openStores({ keptIn }: WorkerLog): Promise<Stores> {
     return openStores({
-      keptIn: this.#statePlace(kafka),
+      keptIn,
       logger: this.#loggerOf("store"),
       scope: this.#scope,
       onChange: () => this.#wake.set(true),
       // The log lines of a connector go when it is deleted.
       onConnectors: (names) => this.#log.rings.keepOnly((name) => names.has(name)),
-    });
-  }
-
-  async #reachLog(kafka: Kafka): Promise<void> {
-    if (this.#config.bootstrapServers.startsWith("embedded:")) {
-      await kafka.admin.endOffsets([{ topic: configTopic, partition: 0 }]);
-    } else await kafka.admin.listTopics();
-  }
-
-  /** A worker on its own over a cluster leaves its topics alone, as Apache's does. */
-  #statePlace(kafka: Kafka): StatePlace {
-    const { bootstrapServers, offsetStorageFile } = this.#config;
-    if (bootstrapServers.startsWith("embedded:")) return { at: "topics", kafka };
-    if (offsetStorageFile !== "") return { at: "file", path: resolve(offsetStorageFile) };
-    const key = "offset.storage.file.filename";
-    const message = `Missing required configuration "${key}" which has no default value.`;
-    throw new ConfigError("config.invalid", `cannot keep source offsets: ${message}`, {
-      problems: [{ key, message }],
-      hint: `write ${key}=<file>; a standalone worker over a cluster keeps source offsets there`,
     });
   }
 

@@ -2,9 +2,11 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigError } from "../base/error.ts";
+import { kafkaClients } from "../config/kafka-clients.ts";
 import { openEmbedded } from "../embedded/embedded.ts";
 import { takeSnapshot } from "../embedded/snapshot.ts";
 import type { Kafka } from "../kafka/kafka.ts";
+import { silentLogger } from "../observe/logger.ts";
 import { readPropertiesFile } from "./properties-file.ts";
 
 /** What the command line says of it. */
@@ -38,10 +40,7 @@ export async function openLogOf(options: LogOptions, use: LogUse): Promise<Kafka
     });
   }
   const [, folder] = /^embedded:(.+)$/.exec(servers.trim()) ?? [];
-  if (folder === undefined) {
-    const text = `cannot use ${servers}: this version of Bulkhead has no driver for Apache Kafka yet`;
-    throw new ConfigError("config.bootstrap_servers", text);
-  }
+  if (folder === undefined) return openCluster(servers, properties);
   const directory = resolve(folder);
   if (use.at !== "write") await assertLog(directory);
   try {
@@ -68,6 +67,17 @@ async function openCopy(directory: string, topic: string | undefined): Promise<K
     await copy.remove();
     throw error;
   }
+}
+
+/** What goes wrong comes as an error of what was asked; its log lines would stand between records. */
+async function openCluster(
+  bootstrapServers: string,
+  properties: Readonly<Record<string, string>>,
+): Promise<Kafka> {
+  const { openKafka } = await import("../kafka/open-kafka.ts");
+  const { worker } = kafkaClients(properties);
+  const config = { "default.api.timeout.ms": "15000", ...worker };
+  return openKafka({ bootstrapServers, config, clientId: "bulkhead", logger: silentLogger() });
 }
 
 async function assertLog(directory: string): Promise<void> {

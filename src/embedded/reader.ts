@@ -1,4 +1,5 @@
 /** The port's reader of partitions outside any group. */
+import { TaskError } from "../base/error.ts";
 import type { Fetched, PartitionOffset, PartitionReader, TopicPartition } from "../kafka/kafka.ts";
 import type { Logger } from "../observe/logger.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -27,6 +28,8 @@ export class EmbeddedReader implements PartitionReader {
   }
 
   async poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]> {
+    if (this.#isClosed)
+      throw new TaskError("kafka.reader_closed", "cannot read: the reader is closed");
     const deadlineMs = performance.now() + timeoutMs;
     while (!this.#isClosed && !signal?.aborted) {
       const fetched = await this.#fetcher.fetch();

@@ -91,7 +91,10 @@ export interface PartitionReader {
   /** Replaces the assignment; reading starts at the offsets given. */
   assign(partitions: readonly PartitionOffset[]): void;
   seek(partition: TopicPartition, offset: number): void;
-  /** What is there, waiting at most `timeoutMs` for something; empty when the signal fires. */
+  /**
+   * What is there, waiting at most `timeoutMs` for something; empty when the signal fires, and when the
+   * reader is closed meanwhile. @throws TaskError `kafka.reader_closed` when it was closed before
+   */
   poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]>;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 /** The port's reader of partitions outside any group. */
+import { TaskError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Transport } from "./calls.ts";
 import { offsetReset, readsCommitted } from "./fetch-settings.ts";
@@ -20,6 +21,7 @@ export interface PartitionReaderParts {
 export class KafkaPartitionReader implements PartitionReader {
   readonly #fetcher: Fetcher;
   readonly #onClose: (() => void) | undefined;
+  #isClosed = false;
 
   /** Without `auto.offset.reset` it goes on at the beginning, as Connect does with its own topics. */
   constructor(options: PartitionReaderOptions, parts: PartitionReaderParts) {
@@ -44,11 +46,14 @@ export class KafkaPartitionReader implements PartitionReader {
     this.#fetcher.seek(partition, offset);
   }
 
-  poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]> {
+  async poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]> {
+    if (this.#isClosed)
+      throw new TaskError("kafka.reader_closed", "cannot read: the reader is closed");
     return this.#fetcher.poll(timeoutMs, signal);
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#fetcher.close();
     this.#onClose?.();
   }

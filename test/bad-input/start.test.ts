@@ -88,15 +88,32 @@ test("wrong worker values are told all at once, one to a line", async (context) 
   await assertNothingLeft(directory);
 });
 
-test("a log that this version has no driver for is refused", async (context) => {
+test("a worker over a cluster is told which key it lacks before it connects", async (context) => {
   const directory = await temporaryDirectory(context);
   const path = await writeWorker(directory, { "bootstrap.servers": "localhost:9092" });
   const { status, stderr } = await bulkhead(["standalone", path], { directory });
   assertSays(stderr, [
-    "bulkhead: cannot use bootstrap.servers=localhost:9092: this version of Bulkhead has no driver",
-    "  hint: write bootstrap.servers=embedded:<folder>",
+    "bulkhead: cannot tell where source offsets are kept",
+    '  Missing required configuration "offset.storage.file.filename" which has no default value.',
+    "  hint: write offset.storage.file.filename=<file>",
   ]);
   assert.equal(status, 2);
+  await assertNothingLeft(directory);
+});
+
+test("a cluster that cannot be reached is told with the address", async (context) => {
+  const directory = await temporaryDirectory(context);
+  const path = await writeWorker(directory, {
+    "bootstrap.servers": "127.0.0.1:1",
+    "offset.storage.file.filename": join(directory, "offsets"),
+    "default.api.timeout.ms": "1500",
+  });
+  const { status, stderr } = await bulkhead(["standalone", path], { directory });
+  assertSays(stderr, [
+    "bulkhead: cannot reach a Kafka cluster at 127.0.0.1:1: ",
+    "  hint: look whether the broker is up",
+  ]);
+  assert.equal(status, 3);
   await assertNothingLeft(directory);
 });
 

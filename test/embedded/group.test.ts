@@ -70,41 +70,6 @@ async function twoPartitions(t: TestContext, options = {}): Promise<Kafka> {
   return kafka;
 }
 
-test("a second member gets its share only after the first gave it up", async (t) => {
-  const kafka = await twoPartitions(t);
-  const a = new Watched(kafka);
-  await a.poll();
-  assert.deepEqual(a.held, ["t0", "t1"]);
-  const b = new Watched(kafka);
-  await b.poll();
-  assert.deepEqual(b.held, [], "the first member still holds both");
-  await a.poll();
-  assert.deepEqual(a.events, ["assigned t0@0,t1@0", "revoked t0,t1", "assigned t0@0"]);
-  await b.poll();
-  assert.deepEqual([a.held, b.held], [["t0"], ["t1"]]);
-  await a.consumer.close();
-  await b.poll();
-  assert.deepEqual(b.held, ["t0", "t1"]);
-  assert.equal(a.events.at(-1), "revoked t0");
-});
-
-test("what was committed while giving up is where the next owner begins", async (t) => {
-  const kafka = await twoPartitions(t);
-  await fill(kafka, "t", ["1", "2", "3", "4"]);
-  const a: Watched = new Watched(kafka, {
-    onRevoked: async (partitions) => {
-      await a.consumer.commit(partitions.map((each) => ({ ...each, offset: 3 })));
-    },
-  });
-  await a.poll();
-  const b = new Watched(kafka);
-  await b.poll();
-  await a.poll();
-  await b.poll();
-  assert.deepEqual(b.events, ["assigned t1@3"]);
-  assert.deepEqual(await b.consumer.committed([{ topic: "t", partition: 0 }]), [3]);
-});
-
 test("a member that does not poll is thrown out, learns that it lost, and comes back", async (t) => {
   const kafka = await twoPartitions(t, { rebalanceTimeoutMs: 50 });
   const slow = new Watched(kafka);
@@ -135,17 +100,6 @@ test("a member that does not poll is thrown out, learns that it lost, and comes 
   assert.deepEqual([...slow.held, ...other.held].sort(), ["t0", "t1"]);
 });
 
-test("only what a member holds can be committed or sought by it", async (t) => {
-  const kafka = await twoPartitions(t);
-  const a = new Watched(kafka);
-  const foreign = { topic: "t", partition: 1, offset: 5 };
-  await assert.rejects(a.consumer.commit([foreign]), { code: "kafka.member_fenced" });
-  assert.throws(() => a.consumer.seek(foreign, 0), { code: "kafka.partition_not_assigned" });
-  await a.poll();
-  await a.consumer.commit([foreign]);
-  assert.deepEqual(await kafka.admin.groupOffsets("g"), [foreign]);
-});
-
 test("a pattern takes in topics as they come, but never the log's own", async (t) => {
   const kafka = await openLog(t);
   const a = new Watched(kafka, { topics: () => true });
@@ -164,66 +118,6 @@ test("a pattern takes in topics as they come, but never the log's own", async (t
   await a.poll();
   assert.deepEqual(a.held, ["other0"]);
   assert.deepEqual(await kafka.admin.groupOffsets("g"), []);
-});
-
-test("without a committed offset reading begins where the policy says", async (t) => {
-  const kafka = await openLog(t);
-  await fill(kafka, "t", ["old"]);
-  const early = new Watched(kafka, { groupId: "early" });
-  const late = new Watched(kafka, { groupId: "late", autoOffsetReset: "latest" });
-  await early.poll();
-  await late.poll();
-  await fill(kafka, "t", ["new"]);
-  await early.poll(5_000);
-  await late.poll(5_000);
-  assert.deepEqual(early.values, ["old", "new"]);
-  assert.deepEqual(late.values, ["new"]);
-});
-
-test("a paused partition is not read until it is resumed, and seeking reads again", async (t) => {
-  const kafka = await openLog(t);
-  await fill(kafka, "t", ["1", "2"]);
-  const a = new Watched(kafka);
-  const partition = { topic: "t", partition: 0 };
-  await a.poll();
-  assert.deepEqual(a.values, ["1", "2"]);
-  a.consumer.pause([partition]);
-  a.consumer.seek(partition, 1);
-  await a.poll();
-  assert.equal(a.values.length, 2);
-  const polled = a.poll(60_000);
-  a.consumer.resume([partition]);
-  await polled;
-  assert.deepEqual(a.values, ["1", "2", "2"]);
-});
-
-test("an error of the listener comes out of poll", async (t) => {
-  const kafka = await openLog(t);
-  await fill(kafka, "t", ["1"]);
-  const consumer = kafka.sinkConsumer({
-    clientId: "c",
-    groupId: "g",
-    topics: ["t"],
-    autoOffsetReset: "earliest",
-    listener: {
-      assigned: () => Promise.reject(new Error("not ready")),
-      revoked: async () => {},
-      lost: async () => {},
-    },
-  });
-  await assert.rejects(consumer.poll(1_000), { message: "not ready" });
-});
-
-test("closing ends a poll, gives up what is held and leaves the group", async (t) => {
-  const kafka = await openLog(t);
-  await fill(kafka, "t", ["1"]);
-  const a = new Watched(kafka);
-  await a.poll();
-  const polled = a.consumer.poll(60_000);
-  await a.consumer.close();
-  assert.deepEqual(await polled, []);
-  assert.deepEqual(a.events, ["assigned t0@0", "revoked t0"]);
-  await kafka.admin.alterGroupOffsets("g", [{ topic: "t", partition: 0, offset: 7 }]);
 });
 
 test("offsets outlive the log's process, can be altered and deleted, but not under members", async (t) => {

@@ -1,6 +1,6 @@
-/** The embedded log through the port: what its users rely on. */
+/** The embedded log through the port: what is its own; what every log promises is in test/port. */
 import assert from "node:assert/strict";
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { openEmbedded } from "../../src/embedded/embedded.ts";
@@ -36,43 +36,6 @@ test("records come back in order with keys, values and nulls, also after a resta
   assert.match(clusterId, /^[\w-]{22}$/);
 });
 
-test("I7: each record has one outcome with its own offset, whatever batch it went in", async (t) => {
-  const kafka = await openLog(t);
-  const producer = kafka.producer({ clientId: "p", config: { "batch.size": "200" } });
-  const records = numbers(500).map((value) => ({ topic: "many", value }));
-  const outcomes = await produce(producer, records);
-  assert.deepEqual(
-    outcomes.map((outcome) => ("offset" in outcome ? outcome.offset : outcome.error)),
-    records.map((_, n) => n),
-  );
-  assert.deepEqual(
-    (await readAll(kafka, "many")).map(({ value }) => value),
-    numbers(500),
-  );
-});
-
-for (const codec of ["gzip", "snappy", "lz4", "zstd"]) {
-  test(`records compressed with ${codec} come back, also from the middle of a batch`, async (t) => {
-    const directory = await temporaryFolder(t);
-    const first = await openEmbedded({ directory });
-    const values = numbers(3_000).map((n) => `{"id":${n},"text":"${"x".repeat(Number(n) % 100)}"}`);
-    await fill(first, "small", values, { "compression.type": codec });
-    await fill(first, "small", ["plain"]);
-    await first.close();
-    const file = join(directory, "topics", "small", "0", "00000000000000000000.log");
-    const { size } = await stat(file);
-    assert.ok(size < values.join("").length / 2, `${size} bytes`);
-    const second = await openLog(t, { directory });
-    const records = await readAll(second, "small");
-    assert.deepEqual(
-      records.map(({ value }) => value),
-      [...values, "plain"],
-    );
-    const later = await readAll(second, "small", { from: 1_234 });
-    assert.deepEqual(later, records.slice(1_234));
-  });
-}
-
 test("a producer with a compression that there is none of is refused in Kafka's words", async (t) => {
   const kafka = await openLog(t);
   const config = { "compression.type": "brotli" };
@@ -105,38 +68,6 @@ test("the receipts of two messages in one batch are told apart", async (t) => {
   ]);
 });
 
-test("keys choose the partition that Kafka's clients choose", async (t) => {
-  const kafka = await openLog(t, { defaultPartitionCount: 7 });
-  await fill(kafka, "keyed", [
-    ["21", "x"],
-    ["foobar", "x"],
-    ["abc", "x"],
-  ]);
-  // toPositive(murmur2(key)) % 7 with the hashes of Kafka's own test.
-  for (const [key, hash] of [
-    ["21", -973932308],
-    ["foobar", -790332482],
-    ["abc", 479470107],
-  ] as const) {
-    const records = await readAll(kafka, "keyed", { partition: (hash & 0x7fffffff) % 7 });
-    assert.ok(
-      records.some((record) => record.key === key),
-      key,
-    );
-  }
-});
-
-test("records without a key use all partitions in the course of time", async (t) => {
-  const kafka = await openLog(t, { defaultPartitionCount: 3 });
-  const producer = kafka.producer({ clientId: "p" });
-  const used = new Set<number>();
-  for (let n = 0; n < 6; n++) {
-    const [outcome] = await produce(producer, [{ topic: "spread", value: "x" }]);
-    if ("at" in outcome!) used.add(outcome.at.partition);
-  }
-  assert.equal(used.size, 3);
-});
-
 test("what cannot be sent is refused at once, with a reason", async (t) => {
   const kafka = await openLog(t);
   const producer = kafka.producer({ clientId: "p", config: { "max.request.size": "200" } });
@@ -153,50 +84,6 @@ test("what cannot be sent is refused at once, with a reason", async (t) => {
   await assert.rejects(send({ topic: "no/name", value: "x" }), { code: "kafka.topic_invalid" });
   await producer.close(1_000);
   await assert.rejects(send({ topic: "t", value: "x" }), { code: "kafka.producer_closed" });
-});
-
-test("I5: a full buffer makes the sender wait until there is room", async (t) => {
-  const kafka = await openLog(t);
-  const producer = kafka.producer({ clientId: "p", config: { "buffer.memory": "1000" } });
-  let stored = 0;
-  const receipt = {
-    stored: (_indexes: readonly number[], from: number, to: number) => {
-      stored += to - from;
-    },
-    failed: () => assert.fail(),
-  };
-  const record = { ...newRecordSlice(), topic: "full" };
-  const bytes = Buffer.alloc(600);
-  Object.assign(record.value, { bytes, start: 0, end: bytes.length });
-  await producer.room();
-  for (let n = 0; n < 3; n++) producer.send(record, receipt, n);
-  assert.equal(stored, 0);
-  await producer.room();
-  assert.ok(stored > 0, "there is room only after something was stored");
-  producer.send(record, receipt, 3);
-  producer.send(record, receipt, 4);
-  const signal = AbortSignal.abort();
-  await producer.room(signal);
-  await producer.flush();
-  assert.equal(stored, 5);
-});
-
-test("a reader waits for records and is woken by them, by its deadline and by its signal", async (t) => {
-  const kafka = await openLog(t);
-  await kafka.admin.createTopic(topicOf("waited"));
-  const reader = kafka.partitionReader({ clientId: "r" });
-  reader.assign([{ topic: "waited", partition: 0, offset: 0 }]);
-  assert.deepEqual(await reader.poll(10), []);
-  const stop = new AbortController();
-  const stopped = reader.poll(60_000, stop.signal);
-  stop.abort();
-  assert.deepEqual(await stopped, []);
-  const polled = reader.poll(60_000);
-  await fill(kafka, "waited", ["now"]);
-  assert.deepEqual(
-    recordsOf(await polled).map(({ value }) => value),
-    ["now"],
-  );
 });
 
 test("a reader of a missing topic reads it once it is there, and again after it was deleted", async (t) => {
@@ -241,22 +128,6 @@ test("reading from the middle gives the records from there on, across segments",
   await check(await openLog(t, options));
 });
 
-test("a batch larger than one read is read whole", async (t) => {
-  const kafka = await openLog(t);
-  const config = { "max.request.size": "9000000", "batch.size": "8000000" };
-  const producer = kafka.producer({ clientId: "p", config });
-  const value = "v".repeat(3_000_000);
-  await produce(producer, [
-    { topic: "big", value },
-    { topic: "big", value: "small" },
-  ]);
-  const records = await readAll(kafka, "big");
-  assert.deepEqual(
-    records.map((record) => record.value?.length),
-    [3_000_000, 5],
-  );
-});
-
 test("topics are listed, described with Kafka's settings, made once and deleted", async (t) => {
   const kafka = await openLog(t, { defaultPartitionCount: 2, retentionMs: 1_234 });
   assert.equal(await kafka.admin.createTopic(topicOf("Made", { "segment.bytes": "999" })), true);
@@ -275,18 +146,6 @@ test("topics are listed, described with Kafka's settings, made once and deleted"
     code: "kafka.topic_invalid",
     message: /retention.ms soon is not a whole number/,
   });
-});
-
-test("writing to a topic that was deleted makes it anew", async (t) => {
-  const kafka = await openLog(t);
-  const producer = kafka.producer({ clientId: "p" });
-  await produce(producer, [{ topic: "again", value: "old" }]);
-  await kafka.admin.deleteTopic("again");
-  await produce(producer, [{ topic: "again", value: "new" }]);
-  assert.deepEqual(
-    (await readAll(kafka, "again")).map(({ offset, value }) => [offset, value]),
-    [[0, "new"]],
-  );
 });
 
 test("transactions are refused with what to do instead", async (t) => {
