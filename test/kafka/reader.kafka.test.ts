@@ -9,7 +9,8 @@ import type { Transport } from "../../src/kafka/calls.ts";
 import type { Fetched, PartitionReader, PartitionReaderOptions } from "../../src/kafka/kafka.ts";
 import { lookUpOffsets } from "../../src/kafka/offset-lookup.ts";
 import { KafkaPartitionReader } from "../../src/kafka/partition-reader.ts";
-import { offsetOf } from "../../src/kafka/protocol/list-offsets.ts";
+import { fetch } from "../../src/kafka/protocol/fetch.ts";
+import { listOffsets, offsetOf } from "../../src/kafka/protocol/list-offsets.ts";
 import { produce } from "../../src/kafka/protocol/produce.ts";
 import { createTransport } from "../../src/kafka/transport.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
@@ -137,6 +138,34 @@ describe("reading from a cluster", { skip: missing ?? false }, () => {
     assert.deepEqual([inside.length, inside[0]?.value], [4_445, "snappy-1555"]);
   });
 
+  test("a broker understands every version of the requests that we say we speak", async (t) => {
+    const topic = await topicOf();
+    await write(topic, ["here"]);
+    const connections = transport.connections({ clientId: "versions" });
+    t.after(() => connections.close());
+    const to = { at: "node", node: transport.map.topic(topic)!.leaders[0]! } as const;
+    const place = { topic, partition: 0, leaderEpoch: -1 };
+    for (const version of versionsOf(fetch)) {
+      const api = { ...fetch, versions: { min: version, max: version } };
+      const { partitions } = await connections.call(to, api, {
+        maxWaitMs: 5_000,
+        minBytes: 1,
+        maxBytes: 1_000,
+        readCommitted: true,
+        partitions: [{ ...place, offset: 0, maxBytes: 1_000 }],
+      });
+      const [{ errorCode, highWatermark, records } = assert.fail()] = partitions;
+      assert.deepEqual([errorCode, highWatermark, records.length], [0, 1, 72], `v${version}`);
+    }
+    for (const version of versionsOf(listOffsets)) {
+      const api = { ...listOffsets, versions: { min: version, max: version } };
+      const asked = { ...place, timestampMs: offsetOf.latest };
+      const request = { readCommitted: false, partitions: [asked] };
+      const { partitions } = await connections.call(to, api, request);
+      assert.deepEqual([partitions[0]?.errorCode, partitions[0]?.offset], [0, 1], `v${version}`);
+    }
+  });
+
   test("a poll that waits is woken by the record", async (t) => {
     const topic = await topicOf();
     const made = reader(t, { config: { "fetch.max.wait.ms": "20000" } });
@@ -176,6 +205,10 @@ describe("reading from a cluster", { skip: missing ?? false }, () => {
     t.diagnostic(`${Math.round(heldMax / 1e6)} MB at most`);
     assert.ok(heldMax < 10e6, `${heldMax} bytes were held`);
   });
+
+  function versionsOf({ versions: { min, max } }: typeof fetch | typeof listOffsets): number[] {
+    return Array.from({ length: max - min + 1 }, (_, n) => min + n);
+  }
 
   /** All records from the offset on until one has this value. */
   async function readUntil(made: PartitionReader, topic: string, offset: number, last: string) {
