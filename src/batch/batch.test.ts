@@ -114,6 +114,29 @@ test("what is written is read back, whatever the records are", () => {
   }
 });
 
+test("headers keep their order, with doubles, empty names and nulls among them", () => {
+  const headers: [string, string | null][] = [
+    ["a", "1"],
+    ["", "no name"],
+    ["b", null],
+    ["a", "2"],
+    ["", null],
+    ["a", null],
+    ["b", ""],
+    ["a", "1"],
+  ];
+  const record = { key: null, value: null, timestampMs: 1, headers };
+  const slice = newRecordSlice();
+  fill(slice, record, 1);
+  const builder = new BatchBuilder();
+  builder.append(slice, 1);
+  fill(slice, { ...record, headers: headers.slice(1).reverse() }, 0);
+  builder.append(slice, 1);
+  const read = readAll({ batches: builder.finish(0), firstOffset: 0 });
+  assert.deepEqual(read[0]?.headers, headers);
+  assert.deepEqual(read[1]?.headers, headers.slice(1).reverse());
+});
+
 test("a prefix and a suffix are part of the value", () => {
   const slice = newRecordSlice();
   fill(slice, { key: "k", value: "1", timestampMs: 5, headers: [] }, 2);

@@ -43,7 +43,7 @@ export function compressionOf(config: Readonly<Record<string, string>>): Compres
     throw configError("compression.type", name, `String must be one of: ${allowed}`);
   }
   const compression = { codec: codec.name, level: levelOf(config, codec.name) };
-  codecFor(codec, "use");
+  codecFor(codec, `use ${codec.name}`);
   return compression;
 }
 
@@ -82,7 +82,7 @@ export function compress(
   bytes: Uint8Array,
   { codec: name, level }: Compression,
 ): Uint8Array | Promise<Uint8Array> {
-  const codec = codecFor(codecs[name], "compress with");
+  const codec = codecFor(codecs[name], `compress with ${name}`);
   return bytes.length < codec.threadBytesMin.compress
     ? codec.compress(bytes, level)
     : codec.compressInThread(bytes, level);
@@ -104,7 +104,7 @@ export function decompress(
   payload: Uint8Array,
   options: DecompressOptions,
 ): { expectedBytes: number; done: Uint8Array | Promise<Uint8Array> } {
-  const codec = codecFor(options.codec, "decompress");
+  const codec = codecFor(options.codec, `decompress ${options.what} (${options.codec.name})`);
   try {
     const expectedBytes = codec.expectedSize(payload, options.bytesMax);
     if (expectedBytes < codec.threadBytesMin.decompress) {
@@ -140,7 +140,7 @@ function codecFor(codec: Codec, doing: string): Codec {
   } catch (cause) {
     throw new TaskError(
       "batch.codec_missing",
-      `cannot ${doing} ${codec.name}: the package ${codec.packageName} is not installed for this platform`,
+      `cannot ${doing}: the package ${codec.packageName} is not installed for this platform`,
       {
         cause,
         hint: "Install the host with its optional packages (no --omit=optional), or use gzip or none.",

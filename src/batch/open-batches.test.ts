@@ -232,6 +232,11 @@ for (const c of [
   });
 }
 
+test("a compacted batch that knows when its tombstones go is read as any other", async () => {
+  const batch = await batchOf(["a"], 3, "zstd", { attributes: 64 });
+  assert.deepEqual(valuesOf(await openBatches(batch, options)), ["3 a"]);
+});
+
 test("a batch of 200,000 records is opened", async () => {
   const batch = await batchOf(new Array(200_000).fill("v"), 0, "lz4");
   const opened = await openBatches(batch, options);
