@@ -24,6 +24,9 @@ import type { TopicPartitionBatches } from "./topic-batches.ts";
 /** From so many failures in a row on, they are told aloud. */
 const failuresTold = 5;
 
+/** A broker that is away would otherwise fill the log, partition by partition. */
+const toldEveryMs = 30_000;
+
 /** How long the limit of a topic may be looked up for a message. */
 const limitMsMax = 5_000;
 
@@ -51,6 +54,9 @@ interface Failure {
 
 export class ProduceAnswers {
   readonly #parts: ProduceAnswersParts;
+  /** Partitions whose trouble was told aloud. */
+  readonly #told = new Set<TopicPartitionBatches>();
+  #toldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ProduceAnswersParts) {
     this.#parts = parts;
@@ -159,7 +165,7 @@ export class ProduceAnswers {
     logAppendTimeMs: number,
   ): void {
     if (!this.#landed(queue, batch)) return;
-    if (queue.failuresInRow >= failuresTold) {
+    if (this.#told.delete(queue)) {
       this.#parts.logger.info(names(queue), "writing to the partition works again");
     }
     queue.proved();
@@ -206,8 +212,14 @@ export class ProduceAnswers {
   }
 
   #report(queue: TopicPartitionBatches, batch: ProduceBatch, err: Error, node: number): void {
-    const { logger, connections } = this.#parts;
-    const level = queue.failuresInRow === failuresTold ? "warn" : "debug";
+    const { logger, connections, clock } = this.#parts;
+    const nowMs = clock.elapsedMs();
+    const isLoud = queue.failuresInRow >= failuresTold && nowMs - this.#toldAtMs >= toldEveryMs;
+    if (isLoud) {
+      this.#toldAtMs = nowMs;
+      this.#told.add(queue);
+    }
+    const level = isLoud ? "warn" : "debug";
     const facts = { ...names(queue), broker: connections.addressOf(node), tries: batch.tries, err };
     logger[level](facts, "cannot write to the partition, trying again");
   }

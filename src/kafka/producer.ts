@@ -221,6 +221,10 @@ export class KafkaProducer implements Producer {
   #whyNotWait(topic: TopicBatches, waitedMs: number): Error | undefined {
     const code = topic.isMapOld ? 0 : (this.#map.topicError(topic.name) ?? 0);
     if (!isWorthWaiting(code)) return refusedTopicError(code, topic.name);
+    const { cannotAsk, name } = topic;
+    if (cannotAsk !== undefined) {
+      return brokenError({ topic: name, partition: -1, recordCount: 0 }, cannotAsk);
+    }
     if (waitedMs < topicWaitMsMax(this.#settings, topic.wasKnown)) return undefined;
     if (topic.isMapOld) return unansweredTopicError(topic.name, waitedMs, topic.lastError);
     return missingTopicError(topic.name, waitedMs, topic.wasKnown);

@@ -10,7 +10,12 @@ import type { ClusterMap, Connections } from "./calls.ts";
 import type { OutcomeBarrier } from "./outcome-barrier.ts";
 import { ProduceAnswers } from "./produce-answers.ts";
 import type { ProduceBatch } from "./produce-batch.ts";
-import { givenUpError, missingTopicError, refusedTopicError } from "./produce-error.ts";
+import {
+  brokenError,
+  givenUpError,
+  missingTopicError,
+  refusedTopicError,
+} from "./produce-error.ts";
 import { type Outgoing, outgoingRequest } from "./produce-request.ts";
 import { IdentitySource } from "./producer-identity.ts";
 import type { ProducerSettings } from "./producer-settings.ts";
@@ -219,12 +224,21 @@ export class Sender {
     const leader = topic.places?.leaders[queue.partition];
     if (leader === undefined && !topic.isMapOld) this.#checkHomeless(queue, nowMs);
     else queue.homelessSinceMs = undefined;
+    const { cannotAsk } = topic;
+    if (topic.isMapOld && cannotAsk !== undefined) this.#failAll(queue, cannotAsk);
     if (topic.isMapOld || leader === undefined || leader === -1) {
       this.ask(topic);
       return undefined;
     }
     if (nowMs - (topic.places?.toldMs ?? nowMs) > settings.mapAgeMsMax) this.ask(topic);
     return leader;
+  }
+
+  #failAll(queue: TopicPartitionBatches, cause: Error): void {
+    queue.seal();
+    const first = queue.sealed[0];
+    if (first === undefined) return;
+    this.#parts.ends.failAll(queue, brokenError(this.#answers.attempted(queue, first), cause));
   }
 
   /** The cluster does not know the partition any more. */

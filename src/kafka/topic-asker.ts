@@ -1,7 +1,7 @@
 /** Asks the cluster where topics are, for a producer: one question at a time, with backoff. */
 import { Backoff } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
-import { HostError, RetriableError } from "../base/error.ts";
+import { HostError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { ClusterMap } from "./calls.ts";
 import type { TopicBatches } from "./topic-batches.ts";
@@ -49,12 +49,12 @@ export class TopicAsker {
         );
         for (const topic of topics) {
           topic.isMapOld = false;
+          topic.lastError = undefined;
           topic.look(map);
         }
       } catch (error) {
         if (!(error instanceof HostError)) throw error;
-        const level = error instanceof RetriableError ? "debug" : "warn";
-        logger[level]({ err: error }, "cannot ask where topics are, asking again");
+        logger.debug({ err: error }, "cannot ask where topics are");
         for (const topic of topics) topic.lastError = error;
       }
       told();

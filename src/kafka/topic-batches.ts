@@ -1,5 +1,7 @@
 /** What a producer has for one topic: its partitions, where keyless records go, and who waits for it. */
+
 import type { Backoff } from "../base/backoff.ts";
+import { RetriableError } from "../base/error.ts";
 import type { ClusterMap, TopicPlaces } from "./calls.ts";
 import { PartitionBatches } from "./partition-batches.ts";
 import { StagedRecords } from "./staged-records.ts";
@@ -17,6 +19,7 @@ export class TopicBatches {
   askAtMs = 0;
   /** Of questions in a row that did not lead to a stored record; undefined before the first. */
   backoff: Backoff | undefined;
+  /** Why the last question had no answer. */
   lastError: Error | undefined;
   /** Whether it ever existed for this producer. */
   wasKnown = false;
@@ -60,6 +63,12 @@ export class TopicBatches {
     this.wasKnown = true;
     if (this.#sticky >= places.leaders.length) this.#sticky = -1;
     return true;
+  }
+
+  /** Asking again is of no use: nobody may ask, say. */
+  get cannotAsk(): Error | undefined {
+    const { lastError } = this;
+    return lastError instanceof RetriableError ? undefined : lastError;
   }
 
   /** A record was stored: the next question needs no patience. */

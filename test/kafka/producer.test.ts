@@ -1,7 +1,7 @@
 /** The producer of the Kafka driver over brokers in memory: what goes when and where. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RetriableError } from "../../src/base/error.ts";
+import { RetriableError, TaskError } from "../../src/base/error.ts";
 import { produce } from "../../src/kafka/protocol/produce.ts";
 import { ProducerRun, refusing, sentBatches } from "../harness/kafka/producer-run.ts";
 
@@ -143,6 +143,26 @@ test("no broker says where a topic is: the reason is told", async () => {
   const error = run.failure();
   assert.equal(error.code, "kafka.delivery_timeout");
   assert.equal((error.cause as Error).message, "nobody there");
+});
+
+test("nobody may ask any more: what waits for an answer fails at once", async () => {
+  const run = new ProducerRun(one, { "max.block.ms": "9223372036854775807" });
+  const wrong = new TaskError("kafka.authentication_failed", "wrong password");
+  run.transport.map.failure = wrong;
+  run.send("a");
+  await run.until(1, 2_000);
+  assert.equal(run.failure().cause, wrong);
+  run.transport.map.failure = undefined;
+  run.clock.pass(1_000);
+  run.send("b");
+  await run.until(2);
+  assert.deepEqual(run.stored(0), ["b"]);
+  refusing(run, 6);
+  run.transport.map.failure = wrong;
+  run.send("c");
+  await run.until(3, 5_000);
+  assert.equal(run.failure(2).cause, wrong);
+  assert.match(run.errors[1] ?? "", /partition 0 of topic t at broker-1:9092/);
 });
 
 test("a topic that may not be seen fails at once", async () => {

@@ -74,6 +74,7 @@ async function runOf(
 }
 
 const numberOf = (value: string) => Number(value.slice(1));
+const byNumber = (one: string, other: string) => numberOf(one) - numberOf(other);
 const isAscending = (values: readonly string[]) =>
   values.every((value, n) => n === 0 || numberOf(values[n - 1] ?? "") < numberOf(value));
 
@@ -101,20 +102,18 @@ test("I7: idempotent, every record is there once, in order, where its receipt sa
   );
 });
 
-test("without idempotence, one request at a time: nothing is lost, and order is kept", async () => {
+test("without idempotence: nothing is lost, and with one request at a time order is kept", async () => {
   await holdsAsync(
     fc.asyncProperty(work, async (given) => {
-      const { run, sent } = await runOf(
-        { ...given, inFlightMax: 1 },
-        { "enable.idempotence": "false" },
-      );
+      const { run, sent } = await runOf(given, { "enable.idempotence": "false" });
       assert.deepEqual(run.errors, []);
       assert.equal(run.outcomes.length, sent.length);
       let count = 0;
       for (let partition = 0; partition < given.partitions; partition += 1) {
         const firsts = [...new Set(run.cluster.values("t", partition))];
-        assert.ok(isAscending(firsts), `partition ${partition}: ${firsts}`);
-        assert.deepEqual(run.stored(partition), firsts);
+        const told = run.stored(partition);
+        assert.ok(isAscending(told), `partition ${partition}: ${told}`);
+        assert.deepEqual(given.inFlightMax === 1 ? firsts : [...firsts].sort(byNumber), told);
         count += firsts.length;
       }
       assert.equal(count, sent.length);
