@@ -23,8 +23,14 @@ const taskProducer: Properties = {
   "batch.size": "262144",
 };
 
-/** `Worker.baseConsumerConfigs` of Connect 4.1. */
-const taskConsumer: Properties = { "enable.auto.commit": "false", "auto.offset.reset": "earliest" };
+/** `Worker.baseConsumerConfigs` of Connect 4.1, and two bounds of ours. */
+const taskConsumer: Properties = {
+  "enable.auto.commit": "false",
+  "auto.offset.reset": "earliest",
+  // Larger answers cost less each; what is read ahead of the plugin is held in memory, so less of it.
+  "max.partition.fetch.bytes": "4194304",
+  "fetch.max.bytes": "16777216",
+};
 
 /** From the properties of a worker file. */
 export function kafkaClients(properties: Properties): KafkaClients {
