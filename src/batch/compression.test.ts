@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { compressionOf } from "./compression.ts";
+import { setImmediate } from "node:timers/promises";
+import { codecId, codecOf, compress, compressionOf, decompress } from "./compression.ts";
 import { crc32c, crc32cInScript } from "./crc32c.ts";
 import { gzipCodec } from "./gzip.ts";
 import { lz4Codec } from "./lz4.ts";
@@ -102,6 +103,38 @@ test("an lz4 frame has the blocks that Kafka takes, and says so in its head", ()
   assert.equal(Buffer.from(frame).readUInt32LE(0), 0x184d2204);
   assert.equal(frame[4]! & 0xe0, 0x60, "version 1, independent blocks");
 });
+
+for (const codec of [gzipCodec, snappyCodec, lz4Codec, zstdCodec]) {
+  test(`${codec.name} does small work at once and large work while others go on`, async () => {
+    const options = { codec, bytesMax: 10_000_000, what: "it" };
+    const small = compress(new Uint8Array(1_000), { codec: codec.name });
+    assert.ok(small instanceof Uint8Array);
+    assert.ok(decompress(small, options).done instanceof Uint8Array);
+    const text = Buffer.from(
+      Array.from({ length: 200_000 }, (_, n) => `user ${(n * n) % 65_537} `).join(""),
+    );
+    const large = await whileOthersGoOn(compress(text, { codec: codec.name }));
+    const { done, expectedBytes } = decompress(large, options);
+    assert.ok(expectedBytes > 500_000, `${expectedBytes} expected`);
+    assert.equal(Buffer.compare(await whileOthersGoOn(done), text), 0);
+    assert.equal(codecOf(codecId({ codec: codec.name })), codec);
+  });
+}
+
+async function whileOthersGoOn(work: Uint8Array | Promise<Uint8Array>): Promise<Uint8Array> {
+  assert.ok(work instanceof Promise);
+  let turns = 0;
+  let isDone = false;
+  const others = (async () => {
+    for (; !isDone; turns++) await setImmediate();
+  })();
+  const result = await work.finally(() => {
+    isDone = true;
+  });
+  await others;
+  assert.ok(turns > 1, "the event loop stood still");
+  return result;
+}
 
 test("native code and script agree on every checksum, from any place", () => {
   const bytes = new Uint8Array(5_000).map((_, n) => n * 31 + (n >> 3));
