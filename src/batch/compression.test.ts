@@ -113,27 +113,33 @@ for (const codec of [gzipCodec, snappyCodec, lz4Codec, zstdCodec]) {
     const text = Buffer.from(
       Array.from({ length: 200_000 }, (_, n) => `user ${(n * n) % 65_537} `).join(""),
     );
-    const large = await whileOthersGoOn(compress(text, { codec: codec.name }));
-    const { done, expectedBytes } = decompress(large, options);
-    assert.ok(expectedBytes > 500_000, `${expectedBytes} expected`);
-    assert.equal(Buffer.compare(await whileOthersGoOn(done), text), 0);
+    const large = await whileOthersGoOn(() => compress(text, { codec: codec.name }));
+    assert.ok(decompress(large, options).expectedBytes > 500_000);
+    const back = await whileOthersGoOn(() => decompress(large, options).done);
+    assert.equal(Buffer.compare(back, text), 0);
     assert.equal(codecOf(codecId({ codec: codec.name })), codec);
   });
 }
 
-async function whileOthersGoOn(work: Uint8Array | Promise<Uint8Array>): Promise<Uint8Array> {
-  assert.ok(work instanceof Promise);
+/** On a busy machine the thread may be done before our next turn comes; not every time. */
+async function whileOthersGoOn(
+  work: () => Uint8Array | Promise<Uint8Array>,
+  triesLeft = 50,
+): Promise<Uint8Array> {
+  const working = work();
+  assert.ok(working instanceof Promise);
   let turns = 0;
   let isDone = false;
   const others = (async () => {
     for (; !isDone; turns++) await setImmediate();
   })();
-  const result = await work.finally(() => {
+  const result = await working.finally(() => {
     isDone = true;
   });
   await others;
-  assert.ok(turns > 1, "the event loop stood still");
-  return result;
+  if (turns > 1) return result;
+  assert.ok(triesLeft > 0, "the event loop stood still");
+  return whileOthersGoOn(work, triesLeft - 1);
 }
 
 test("native code and script agree on every checksum, from any place", () => {
