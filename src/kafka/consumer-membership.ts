@@ -1,5 +1,6 @@
 /** A member of protocol type `consumer`: which topics it wants, what it deals out, what it was given. */
 import type { Clock } from "../base/clock.ts";
+import { TaskError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Assignor, Reader } from "./assignor.ts";
 import type { Transport } from "./calls.ts";
@@ -71,7 +72,7 @@ export class ConsumerMembership {
       logger,
       clock,
       offer: () => this.#offer(),
-      assign: (protocol, members) => this.#deal(protocol, members),
+      assign: (protocol, members, isDealt) => this.#deal(protocol, members, isDealt),
       onChange,
     });
   }
@@ -117,15 +118,19 @@ export class ConsumerMembership {
   async #deal(
     protocol: string,
     members: readonly JoinedMember[],
+    isDealt: boolean,
   ): Promise<ReadonlyMap<string, Uint8Array>> {
     const assignor = this.#options.settings.assignors.find(({ name }) => name === protocol);
-    if (assignor === undefined)
-      throw new Error(`the group chose ${protocol}, which was not offered`);
+    if (assignor === undefined) {
+      const text = `cannot deal out partitions by ${protocol}: it was not offered`;
+      throw new TaskError("kafka.answer_malformed", text);
+    }
     const readers = members.map((member) => readerOf(member, assignor));
     const topics = [...new Set(readers.flatMap((reader) => reader.topics))].sort();
     this.topics.alsoWatch(topics);
     await this.topics.look();
     this.#dealt = { topics, counts: this.#describe(topics) };
+    if (isDealt) return new Map();
     const sharing = assignor.assign(readers, this.topics.counts(topics));
     return new Map(
       [...sharing].map(([memberId, partitions]) => [

@@ -18,10 +18,14 @@ export interface GroupMemberOptions {
   readonly clock?: Clock;
   /** What it offers, the preferred one first; asked at every join. */
   offer(): Promise<readonly GroupProtocol[]>;
-  /** The group has elected this member: deals out, by member id. */
+  /**
+   * The group has elected this member: deals out, by member id. With `isDealt` it led before and came
+   * back to its place; the shares stay, and what is dealt out is not looked at.
+   */
   assign(
     protocol: string,
     members: readonly JoinedMember[],
+    isDealt: boolean,
   ): Promise<ReadonlyMap<string, Uint8Array>>;
   /** The state may be another now. */
   onChange(): void;

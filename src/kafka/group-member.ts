@@ -8,6 +8,7 @@
  */
 import { Backoff } from "../base/backoff.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { within } from "../base/deadline.ts";
 import { errorLine, FencedError, RetriableError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
 import { brokerError } from "./broker-error.ts";
@@ -43,6 +44,8 @@ export class GroupMember {
   #isBeating = false;
   #heardMs = 0;
   readonly #userWatch: UserWatch;
+  /** Why it joins again, if that was its own wish. */
+  #reason: string | null = null;
 
   constructor(options: GroupMemberOptions) {
     this.#options = options;
@@ -96,7 +99,8 @@ export class GroupMember {
   /** Asks the group for another generation. */
   requestRejoin(why: string): void {
     if (this.#state.at !== "stable" && this.#state.at !== "assigned") return;
-    this.#options.logger.info({ group: this.caller.groupId }, `joins its group again: ${why}`);
+    this.#options.logger.info(`joins its group again: ${why}`);
+    this.#reason = why;
     this.#become({ at: "rebalancing" });
   }
 
@@ -191,6 +195,7 @@ export class GroupMember {
       instanceId: options.instanceId,
       protocolType: options.protocolType,
       protocols,
+      reason: this.#reason,
     };
     // As Java: a moment more than the broker may take to wait for the others.
     const timeoutMs = Math.max(requestTimeoutMs, rebalanceTimeoutMs + 5_000);
@@ -209,9 +214,9 @@ export class GroupMember {
   }
 
   async #sync(joined: JoinGroupResponse, signal: AbortSignal): Promise<"done" | "again"> {
-    const { memberId, leaderId, generation, protocol } = joined;
-    const shares =
-      memberId === leaderId ? await this.#options.assign(protocol, joined.members) : [];
+    const { memberId, leaderId, generation, protocol, members, isDealt } = joined;
+    const isLeader = memberId === leaderId;
+    const shares = isLeader ? await this.#options.assign(protocol, members, isDealt) : [];
     signal.throwIfAborted();
     const request = {
       groupId: this.caller.groupId,
@@ -225,9 +230,10 @@ export class GroupMember {
     if (next !== "none") return next;
     const { assignment } = synced;
     const given = { generation, memberId, leaderId, protocol, assignment };
-    const as = memberId === leaderId ? "its leader" : "a member";
+    const as = isLeader ? "its leader" : "a member";
+    this.#reason = null;
     this.#options.logger.info(
-      { group: this.caller.groupId, member: memberId, generation, protocol },
+      { member: memberId, generation, protocol },
       `joined group ${this.caller.groupId} as ${as}`,
     );
     this.#become({ at: "assigned", given });
@@ -311,7 +317,7 @@ export class GroupMember {
     if (at === "outside" || at === "lost" || at === "failed" || at === "left") return;
     const { rebalanceTimeoutMs } = this.#options.timing;
     this.#options.logger.warn(
-      { group: this.caller.groupId, rebalanceTimeoutMs },
+      { rebalanceTimeoutMs },
       "has not come back to its group in time (max.poll.interval.ms), leaving it",
     );
     this.#attempt.abort();
@@ -328,18 +334,17 @@ export class GroupMember {
     const request = { groupId: this.caller.groupId, memberId, instanceId };
     try {
       const options = { timeoutMs: leaveMsMax };
-      await this.caller.call(this.connections, leaveGroup, request, options);
+      const leaving = this.caller.call(this.connections, leaveGroup, request, options);
+      // Also where the coordinator has to be looked for first.
+      await within(leaving, leaveMsMax, undefined);
     } catch (error) {
-      logger.debug(
-        { group: this.caller.groupId, reason: errorLine(error) },
-        "could not say goodbye",
-      );
+      logger.debug({ reason: errorLine(error) }, "could not say goodbye");
     }
   }
 
   #lose(why: Error): void {
     const { logger } = this.#options;
-    logger.warn({ group: this.caller.groupId, reason: why.message }, "was thrown out of its group");
+    logger.warn({ reason: why.message }, "was thrown out of its group");
     this.#membership = undefined;
     this.#become({ at: "lost" });
   }
@@ -362,7 +367,7 @@ export class GroupMember {
     if (told === undefined) return;
     const { lastedMs } = told;
     this.#options.logger[told.level](
-      { group: this.caller.groupId, reason: errorLine(error), lastedMs },
+      { reason: errorLine(error), lastedMs },
       "cannot reach its group, trying again",
     );
   }

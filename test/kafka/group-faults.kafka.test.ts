@@ -6,6 +6,7 @@ import { cooperativeStickyAssignor } from "../../src/kafka/assign-cooperative-st
 import { compiledProgram } from "../harness/compiled-program.ts";
 import { type Broker, startBroker, uniqueName } from "../harness/kafka/broker.ts";
 import { type GroupRoom, openGroupRoom } from "../harness/kafka/group-room.ts";
+import { javaTool } from "../harness/kafka/java-tool.ts";
 import { guard } from "../harness/kafka/jvm.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 
@@ -131,6 +132,24 @@ describe("a member of a consumer group", { skip: missing ?? false }, () => {
     assert.deepEqual(again.events, ["assigned t0@0", "lost t0"]);
     assert.equal(stays.events.length, before);
     assert.equal(stays.failure, undefined);
+  });
+
+  test("a leader that comes back under its instance id still sees its topics grow", async () => {
+    const name = uniqueName("t");
+    const topics = (topic: string) => topic.startsWith(name);
+    const config = { "group.instance.id": "a", "metadata.max.age.ms": "200" };
+    const options = { groupId: uniqueName("g"), topics, config };
+    await room.topic(1, `${name}-1`);
+    const first = room.member(options).start();
+    await room.until("the share", () => first.held.length === 1);
+    await first.close();
+    const again = room.member(options).start();
+    await room.until("its place", () => again.held.length === 1);
+    await javaTool("TopicCommand", [
+      ...["--bootstrap-server", broker.bootstrap, "--alter"],
+      ...["--topic", `${name}-1`, "--partitions", "3"],
+    ]);
+    await room.until("all of the grown topic", () => again.held.length === 3);
   });
 
   test("members outlive a restart of their coordinator, and go on where they were", async () => {

@@ -61,8 +61,8 @@ test("a worker's group of protocol type connect gets and gives its bytes untouch
   stage.member.join();
   await stage.reach("assigned");
   const { request } = stage.transport.callsOf(joinGroup)[0]!;
-  const { protocols, instanceId, memberId, groupId, ...rest } = request;
-  assert.deepEqual([groupId, memberId, instanceId], [join.group, "", null]);
+  const { protocols, instanceId, memberId, groupId, reason, ...rest } = request;
+  assert.deepEqual([groupId, memberId, instanceId, reason], [join.group, "", null, null]);
   const { group: _, protocols: offered, ...expected } = join;
   assert.deepEqual(rest, expected);
   assert.deepEqual(

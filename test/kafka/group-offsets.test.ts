@@ -98,6 +98,7 @@ for (const { name, isSentBefore } of [
       generation: 6,
       protocol: "p",
       leaderId: "other",
+      isDealt: false,
       memberId: "m",
       members: [],
     });

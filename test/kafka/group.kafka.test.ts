@@ -138,6 +138,19 @@ describe("a consumer group", { skip: missing ?? false }, () => {
     assert.equal(one.failure, undefined);
   });
 
+  test("a named topic that is missing is made, or waited for where that is not wanted", async () => {
+    const [made, awaited] = [uniqueName("made"), uniqueName("later")];
+    const groupId = uniqueName("g");
+    const maker = room.member({ groupId, topics: [made] }).start();
+    await room.until("the topic to be made", () => maker.held.join() === "made0");
+    const config = { "allow.auto.create.topics": "false" };
+    const waiter = room.member({ groupId: uniqueName("g"), topics: [awaited], config }).start();
+    await room.until("the member to be in its group", () => waiter.polls > 2);
+    assert.ok(!(await room.admin.listTopics()).includes(awaited));
+    await room.topic(2, awaited);
+    await room.until("the topic", () => waiter.held.join() === "later0,later1");
+  });
+
   test("without a committed offset reading begins where the policy says", async () => {
     const topic = await room.topic(1);
     await room.write(topic, 0, ["old"]);

@@ -50,6 +50,7 @@ export class Stage {
         generation: this.generation,
         protocol: protocols[0]!.name,
         leaderId: this.leaderId,
+        isDealt: false,
         memberId: "m",
         members: [{ memberId: "m", instanceId: null, metadata: protocols[0]!.metadata }],
       };

@@ -29,6 +29,8 @@ export class WatchedConsumer {
   /** `assigned t0@0,t1@0`, `revoked t0`, `lost t0`; the topic's name is shortened to its first word. */
   readonly events: string[];
   readonly values: string[] = [];
+  /** Polls so far that came back. */
+  polls = 0;
   /** What ended its polling. */
   failure: Error | undefined;
   readonly #positions = new Map<string, PartitionOffset>();
@@ -78,6 +80,7 @@ export class WatchedConsumer {
   /** One poll. */
   async poll(timeoutMs = 0): Promise<void> {
     const fetched = await this.consumer.poll(timeoutMs, this.#stop.signal);
+    this.polls += 1;
     const records = recordsOf(fetched);
     for (const each of fetched) {
       this.#positions.set(short(each), { ...place(each), offset: each.nextOffset });
