@@ -42,8 +42,7 @@ export function assignSticky(
     if (owner?.topics.has(place.topic)) owner.partitions.set(keyOf(place), place);
     else free.push(place);
   }
-  for (const place of free) {
-    const wanting = seats.filter(({ topics }) => topics.has(place.topic));
+  for (const { place, wanting } of hardestFirst(free, seats)) {
     lightest(wanting)?.partitions.set(keyOf(place), place);
   }
   even(seats);
@@ -121,10 +120,20 @@ function withoutTransfers(readers: readonly Reader[], sharing: Sharing): Sharing
   );
 }
 
+/** What few want is given away first: else those few may be left with moves of what others read. */
+function hardestFirst(free: readonly TopicPartition[], seats: readonly Seat[]) {
+  return free
+    .map((place) => ({ place, wanting: seats.filter(({ topics }) => topics.has(place.topic)) }))
+    .sort((a, b) => a.wanting.length - b.wanting.length || byPlace(a.place, b.place));
+}
+
+/** Among equals whoever has less to choose from. */
 function lightest(seats: readonly Seat[]): Seat | undefined {
   let found = seats[0];
   for (const seat of seats) {
-    if (found !== undefined && seat.partitions.size < found.partitions.size) found = seat;
+    if (found === undefined) continue;
+    const difference = seat.partitions.size - found.partitions.size;
+    if (difference < 0 || (difference === 0 && seat.topics.size < found.topics.size)) found = seat;
   }
   return found;
 }
