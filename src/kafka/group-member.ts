@@ -91,6 +91,16 @@ export class GroupMember {
     this.#scope.spawn((signal) => this.#userWatch.run(signal), this.#onFailure);
   }
 
+  /**
+   * Waits no longer for a join. What is held is still the member's as far as it was before: offsets can
+   * be committed before it leaves.
+   */
+  stopJoining(): void {
+    if (this.#state.at !== "joining") return;
+    this.#attempt.abort();
+    this.#become({ at: this.#membership === undefined ? "outside" : "rebalancing" });
+  }
+
   /** The share is in force. */
   take(): void {
     if (this.#state.at === "assigned") this.#become({ at: "stable" });

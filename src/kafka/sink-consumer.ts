@@ -163,6 +163,8 @@ export class KafkaSinkConsumer implements SinkConsumer {
     this.#isClosed = true;
     this.#fetcher.wake.nudge();
     await this.#polling;
+    // A commit waits for a join, and that for other members.
+    this.#member.stopJoining();
     try {
       await this.#giveUp(this.#held, this.#isOut ? "lost" : "revoked");
     } finally {

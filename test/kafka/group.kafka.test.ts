@@ -225,6 +225,29 @@ describe("a consumer group", { skip: missing ?? false }, () => {
     await room.admin.alterGroupOffsets(groupId, [{ topic, partition: 0, offset: 7 }]);
   });
 
+  test("a cooperative member that is closed in a rebalance commits without waiting for the others", async () => {
+    const topic = await room.topic(2);
+    const options = { groupId: uniqueName("g"), topics: [topic], config: cooperative };
+    const closes = room.member(options).start();
+    await room.until("the share", () => closes.held.length === 2);
+    const away = room.member(options).start();
+    await room.until("half of it each", () => away.held.length + closes.held.length === 2);
+    await room.until("the half of the other", () => away.held.length === 1);
+    await room.until("calm", async () => (await room.groupState(options.groupId)) === "Stable");
+    await away.pause();
+    // The group now waits for one that does not poll.
+    room.member(options).start();
+    const isWaiting = async () => (await room.groupState(options.groupId)) === "PreparingRebalance";
+    await room.until("the rebalance", isWaiting);
+    const polls = closes.polls;
+    await room.until("the member to have heard of it", () => closes.polls > polls + 1);
+    const place = { topic, partition: Number(closes.held[0]?.slice(1)) };
+    const commit = closes.consumer.commit([{ ...place, offset: 7 }]);
+    await closes.close();
+    await commit;
+    assert.deepEqual(await away.consumer.committed([place]), [7]);
+  });
+
   test("members without a strategy in common are told so", async () => {
     const topic = await room.topic(1);
     const groupId = uniqueName("g");

@@ -1,7 +1,9 @@
 /** What tests of consumer groups need of a cluster: topics, records and members that end with the test. */
 import { createKafkaAdmin } from "../../../src/kafka/admin.ts";
+import { brokerCode, brokerCodeOf } from "../../../src/kafka/broker-error.ts";
 import type { Connections, Transport } from "../../../src/kafka/calls.ts";
 import type { Admin } from "../../../src/kafka/kafka.ts";
+import type { Api } from "../../../src/kafka/protocol/api.ts";
 import { createTransport } from "../../../src/kafka/transport.ts";
 import { silentLogger } from "../../../src/observe/logger.ts";
 import { waitFor } from "../wait-for.ts";
@@ -16,6 +18,21 @@ export async function openGroupRoom(bootstrap: string): Promise<GroupRoom> {
   const transport = await createTransport({ bootstrapServers, config, clientId: "test", logger });
   return new GroupRoom(transport, createKafkaAdmin({ transport, logger }));
 }
+
+/** DescribeGroups of one group, as far as its state. */
+const describeGroup: Api<string, string> = {
+  key: 15,
+  name: "DescribeGroups",
+  versions: { min: 0, max: 0 },
+  write: (to, groupId) => to.array([groupId], (id) => to.string(id)),
+  read(from) {
+    // A count, an error code and the group's id stand before it; members behind it.
+    from.int32();
+    from.int16();
+    from.string();
+    return from.string();
+  },
+};
 
 export class GroupRoom {
   readonly transport: Transport;
@@ -42,8 +59,24 @@ export class GroupRoom {
     return name;
   }
 
-  write(topic: string, partition: number, values: readonly string[]): Promise<number> {
-    return writeRecords(this.transport, this.#writing, { topic, partition }, values);
+  /** A leader that does not know of it yet is asked again. */
+  async write(topic: string, partition: number, values: readonly string[]): Promise<number> {
+    const deadlineMs = performance.now() + 10_000;
+    for (;;) {
+      try {
+        return await writeRecords(this.transport, this.#writing, { topic, partition }, values);
+      } catch (error) {
+        const isRefused = brokerCodeOf(error) === brokerCode.notLeaderOrFollower;
+        if (!isRefused || performance.now() > deadlineMs) throw error;
+        await this.transport.map.refresh([topic]);
+      }
+    }
+  }
+
+  /** As the group's broker calls it: `Stable`, `PreparingRebalance`, … */
+  async groupState(groupId: string): Promise<string> {
+    const node = await this.transport.map.coordinator({ kind: "group", id: groupId });
+    return this.#writing.call({ at: "node", node }, describeGroup, groupId);
   }
 
   /** One that hears quickly of what happens to its group; polls only when told to. */

@@ -1,6 +1,6 @@
 /** Records put into a partition with nothing but the codec: no producer stands between. */
 import { BatchBuilder } from "../../../src/batch/encode.ts";
-import { brokerCodeName } from "../../../src/kafka/broker-error.ts";
+import { brokerError } from "../../../src/kafka/broker-error.ts";
 import type { Connections, Transport } from "../../../src/kafka/calls.ts";
 import { produce } from "../../../src/kafka/protocol/produce.ts";
 import { newRecordSlice } from "../../../src/record/record-slice.ts";
@@ -22,7 +22,7 @@ export async function writeRecords(
   } as const;
   const { topics } = await connections.call({ at: "node", node }, produce, request);
   const { errorCode, baseOffset } = topics[0]!.partitions[0]!;
-  if (errorCode !== 0) throw new Error(`cannot write: ${brokerCodeName(errorCode)}`);
+  if (errorCode !== 0) throw brokerError(errorCode, `write to ${topic}-${partition}`);
   return baseOffset;
 }
 
