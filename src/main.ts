@@ -167,7 +167,7 @@ A worker file to begin with:
   key.converter=org.apache.kafka.connect.storage.StringConverter
   value.converter=org.apache.kafka.connect.storage.StringConverter
 
-A plugin in a debugger: plugin.attach=NAME in the worker file. The worker does not start that plugin;
+A plugin in a debugger: plugin.attach=NAME in the worker file. The worker does not start it then;
 on a terminal it prints address, token and the line to start it with, elsewhere the file with them.
 
 Exit status: 0 stopped well, ${exitUsage} wrong usage, ${exitConfig} a config that cannot be used, ${exitStart} anything else.`;
