@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { batches } from "./batches.ts";
 import { jsonOf, type Section, textOf } from "./figure.ts";
+import { kafka } from "./kafka.ts";
 import { latency } from "./latency.ts";
 import { thisMachine } from "./machine.ts";
 import { memory } from "./memory.ts";
@@ -27,8 +28,9 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<Sec
   memory,
   lanes,
   batches,
+  kafka,
 };
-/** `lanes` and `batches` are for whoever works on converters and on the codec. */
+/** `lanes` and `batches` are for whoever works on converters and on the codec; `kafka` needs a JDK. */
 const all = ["path", "start", "latency", "memory"];
 
 const usage = `usage: npm run bench -- NAME … [options]
@@ -38,9 +40,10 @@ const usage = `usage: npm run bench -- NAME … [options]
   memory    idle, under load, and whether it grows
   lanes     path for every way a converter can go
   batches   record batches alone: encode, decode, checksum, each codec
+  kafka     our client, kafkajs' and Java's against one broker, and the path through a host
   all       ${all.join(", ")}
   --rounds N    how often each is measured
-  --records N   records of a round (path, lanes, batches)
+  --records N   records of a round (path, lanes, batches, kafka)
   --seconds N   how long a round takes (latency, memory)
   --json        one JSON object on stdout, the tables on stderr`;
 

@@ -86,18 +86,51 @@ interface Round {
   readonly sink: Cost;
 }
 
-async function compare(arms: readonly Arm[], options: BenchOptions): Promise<Section[]> {
+/** A log other than the embedded one, for one round. */
+export interface PathLog {
+  /** The `bootstrap.servers` of the worker. */
+  readonly bootstrap: string;
+  /** Empty, of one partition. */
+  readonly topic: string;
+  /** @throws Error unless so many records are there */
+  readonly check: (records: number) => Promise<void>;
+  /** Called at the end. */
+  readonly drop: () => Promise<void>;
+}
+
+/** The path through a log of that name; 100 B and 1 KiB of bytes. */
+export function pathThrough(
+  name: string,
+  log: () => Promise<PathLog>,
+  options: BenchOptions,
+): Promise<Section[]> {
+  const arms = pathArms.filter(({ format }) => format === "bytes");
+  return compare(arms, options, { name, log });
+}
+
+interface PathThrough {
+  readonly name: string;
+  readonly log: () => Promise<PathLog>;
+}
+
+async function compare(
+  arms: readonly Arm[],
+  options: BenchOptions,
+  through?: PathThrough,
+): Promise<Section[]> {
   const { rounds = 3, say } = options;
   const done = arms.map((arm) => ({ arm, rounds: [] as Round[] }));
   for (let round = 1; round <= rounds; round += 1) {
     for (const { arm, rounds } of done) {
-      rounds.push(await runArm({ ...arm, records: options.records ?? arm.records }));
+      const asked = { ...arm, records: options.records ?? arm.records };
+      rounds.push(await runArm(asked, await through?.log()));
       say(`path: round ${round}, ${arm.name}`);
     }
   }
+  const place = through?.name ?? "topic";
   return [
-    { title: "made-up records → topic", direction: "source" as const },
-    { title: "topic → nowhere", direction: "sink" as const },
+    { title: `made-up records → host → ${place}`, direction: "source" as const },
+    { title: `${place} → host → nowhere`, direction: "sink" as const },
   ].map(({ title, direction }) => ({
     title,
     rows: done.map(({ arm, rounds }) => ({
@@ -122,14 +155,16 @@ function figuresOf(costs: readonly Cost[], { hostCpuAim }: Arm): Figure[] {
   ];
 }
 
-function runArm(arm: Arm): Promise<Round> {
+function runArm(arm: Arm, log?: PathLog): Promise<Round> {
   return inFolder(async (directory) => {
     const { records } = arm;
-    const source = await withHost(directory, {}, async (host) => {
+    const worker = log === undefined ? {} : workerOver(log, directory);
+    const source = await withHost(directory, worker, async (host) => {
       await createConnector(host, "source", {
         ...datagen({ records: String(records), format: arm.format }),
         "record.size": String(arm.recordBytes),
         ...arm.converter,
+        ...(log && { topic: log.topic }),
       });
       const written = async () =>
         (await taskOf(host, "source"))?.metrics["source-record-write-total"] ?? 0;
@@ -139,19 +174,29 @@ function runArm(arm: Arm): Promise<Round> {
       if (status !== 204) throw new Error(`cannot delete the source: ${status}`);
       return cost;
     });
+    await log?.check(records);
     const counts = join(directory, "counts");
-    const sink = await withHost(directory, {}, async (host) => {
+    const sink = await withHost(directory, worker, async (host) => {
       // A field is read, so that what a struct costs its sink is in the figure.
       const touch = arm.format === "struct" ? { "touch.field": "id" } : {};
-      const config = { "count.file": counts, ...touch, ...arm.converter };
+      const topics = log && { topics: log.topic };
+      const config = { "count.file": counts, ...touch, ...arm.converter, ...topics };
       await createConnector(host, "sink", blackhole(config));
       const written = () => countIn(`${counts}.0`);
       return measure({ host, connector: "sink", records, everyMs: 20, written });
     });
     const counted = (await readFile(`${counts}.0`)).readBigInt64BE(0);
     if (counted !== BigInt(records)) throw new Error(`${counted} records arrived, not ${records}`);
+    await log?.drop();
     return { source, sink };
   });
+}
+
+function workerOver({ bootstrap }: PathLog, directory: string): Record<string, string> {
+  return {
+    "bootstrap.servers": bootstrap,
+    "offset.storage.file.filename": join(directory, "offsets"),
+  };
 }
 
 /** The first of the three numbers that the sink keeps there. */
