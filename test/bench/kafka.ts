@@ -83,7 +83,8 @@ async function compare(contest: Contest, stage: Stage, options: BenchOptions): P
     for (const client of clients) {
       const cost = await stage.run(client, { ...contest, records }, filled);
       costs.get(client)?.push(cost);
-      say(`kafka: ${title}, round ${round}, ${names[client]}`);
+      const said = `${(cost.records / cost.seconds / 1_000).toFixed()} k/s, CPU ${perMillion(cost).toFixed(2)} s/million`;
+      say(`kafka: ${title}, round ${round}, ${names[client]}: ${said}`);
     }
   }
   if (filled !== undefined) await stage.drop(filled);
@@ -92,8 +93,6 @@ async function compare(contest: Contest, stage: Stage, options: BenchOptions): P
 
 function rowOf(client: Client, contest: Contest, all: ReadonlyMap<Client, ClientCost[]>): Row {
   const costs = all.get(client) ?? [];
-  const perMillion = (cost: ClientCost | undefined) =>
-    ((cost?.cpuSeconds ?? Number.NaN) / (cost?.records ?? 1)) * million;
   const rates = costs.map(({ records, seconds }) => records / seconds);
   const figures: Figure[] = [
     { what: "", unit: "k/s", values: rates.map((rate) => rate / 1_000) },
@@ -109,6 +108,10 @@ function rowOf(client: Client, contest: Contest, all: ReadonlyMap<Client, Client
   figures.push(aim === undefined ? ofKafkajs : { ...ofKafkajs, aim: Number(aim.toFixed(3)) });
   figures.push(contest.does === "produce" ? { ...ofJava, aim: 1 } : ofJava);
   return { name: names[client], figures };
+}
+
+function perMillion(cost: ClientCost | undefined): number {
+  return ((cost?.cpuSeconds ?? Number.NaN) / (cost?.records ?? 1)) * million;
 }
 
 type Run = Pick<Contest, "does" | "recordBytes" | "recordsPerRequest" | "records">;
