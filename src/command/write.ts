@@ -8,6 +8,9 @@ const lineBytesMax = 64 * 1024 * 1024;
 const closeMsMax = 30_000;
 const lineBreak = 10;
 
+/** A delivery has to have time for linger.ms and one request at least. */
+export const writeConfig = { "delivery.timeout.ms": "30000", "request.timeout.ms": "15000" };
+
 export interface WriteOptions extends LogOptions {
   readonly keySeparator?: string;
   /** The text that stands for null. */
@@ -54,8 +57,7 @@ class LineWriter {
 
   /** Whole lines only go out; what is behind the last line break is a line too. */
   async write(kafka: Kafka, input: AsyncIterable<Buffer>): Promise<void> {
-    const config = { "delivery.timeout.ms": "30000" };
-    const producer = kafka.producer({ clientId: "bulkhead-write", config });
+    const producer = kafka.producer({ clientId: "bulkhead-write", config: writeConfig });
     let rest: Buffer = Buffer.alloc(0);
     for await (const chunk of input) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);

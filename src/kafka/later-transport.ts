@@ -1,5 +1,6 @@
 /** A transport that is opened by its first call: for clients whose config leads to another cluster or user. */
 
+import { closed } from "./broker-lane.ts";
 import type {
   CallOptions,
   CallTarget,
@@ -14,13 +15,13 @@ import type { Api } from "./protocol/api.ts";
 
 export class LaterTransport implements Transport {
   readonly map: ClusterMap;
-  readonly #open: () => Promise<Transport>;
+  readonly #open: (signal: AbortSignal) => Promise<Transport>;
   #opening: Promise<Transport> | undefined;
   #opened: Transport | undefined;
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
-  /** A try that failed is repeated by the next call. */
-  constructor(open: () => Promise<Transport>) {
+  /** A try that failed is repeated by the next call; `close` aborts one that is under way. */
+  constructor(open: (signal: AbortSignal) => Promise<Transport>) {
     this.#open = open;
     this.map = new LaterMap(this);
   }
@@ -46,15 +47,17 @@ export class LaterTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort(closed());
     const opened = await this.#opening?.catch(() => undefined);
     await opened?.close();
   }
 
   async #openOnce(): Promise<Transport> {
-    const opened = await this.#open();
+    const { signal } = this.#closing;
+    signal.throwIfAborted();
+    const opened = await this.#open(signal);
     this.#opened = opened;
-    if (this.#isClosed) await opened.close();
+    if (signal.aborted) await opened.close();
     return opened;
   }
 }

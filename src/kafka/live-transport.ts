@@ -16,6 +16,8 @@ export interface TransportOptions {
   readonly config: ClientConfig;
   readonly clientId: string;
   readonly logger: Logger;
+  /** Gives up a cluster that has not answered yet; does nothing once the transport is open. */
+  readonly signal?: AbortSignal;
 }
 
 /** Makes the way in for one user; a password that is wrong is noticed when it is used. */
@@ -47,12 +49,18 @@ export class LiveTransport implements Transport {
   /** Resolves when a broker has answered, for which `default.api.timeout.ms` are given. */
   static async open(options: TransportOptions, dialAs: DialAs): Promise<LiveTransport> {
     const security = await readClientSecurity(options.config);
+    const { signal } = options;
     const transport = new LiveTransport(options, dialAs, security);
+    const abort = () => void transport.close();
+    signal?.addEventListener("abort", abort, { once: true });
     try {
+      signal?.throwIfAborted();
       await transport.#enter();
     } catch (error) {
       await transport.close();
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
     }
     return transport;
   }
@@ -84,10 +92,12 @@ export class LiveTransport implements Transport {
         return await this.#map.refresh([]);
       } catch (error) {
         const leftMs = deadlineMs - performance.now();
-        if (!(error instanceof RetriableError) || leftMs <= 0) throw error;
+        const isOver = leftMs <= 0 || this.#stop.signal.aborted;
+        if (!(error instanceof RetriableError) || isOver) throw error;
         const why = { servers: bootstrapServers.join(","), hint: errorHint(error) };
         logger.warn(why, `no broker answers yet: ${errorLine(error)}`);
-        await systemClock.sleep(Math.min(leftMs, this.#config.reconnectBackoffMsMax));
+        const waitMs = Math.min(leftMs, this.#config.reconnectBackoffMsMax);
+        await systemClock.sleep(waitMs, this.#stop.signal);
       }
     }
   }

@@ -38,7 +38,7 @@ export interface OpenKafkaOptions {
  */
 export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
   const base = { ...options.config, "bootstrap.servers": options.bootstrapServers };
-  const open = (config: ClientConfig) => connect(config, options);
+  const open = (config: ClientConfig, signal?: AbortSignal) => connect(config, options, signal);
   return new ClusterKafka(base, await open(base), open, options.logger);
 }
 
@@ -46,7 +46,7 @@ class ClusterKafka implements Kafka {
   readonly clusterId: string;
   readonly admin: Admin;
   readonly #base: ClientConfig;
-  readonly #open: (config: ClientConfig) => Promise<Transport>;
+  readonly #open: (config: ClientConfig, signal?: AbortSignal) => Promise<Transport>;
   readonly #logger: Logger;
   readonly #transports = new Map<string, Transport>();
   readonly #clients = new Set<{ close(timeoutMs: number): Promise<void> }>();
@@ -54,7 +54,7 @@ class ClusterKafka implements Kafka {
   constructor(
     base: ClientConfig,
     transport: Transport,
-    open: (config: ClientConfig) => Promise<Transport>,
+    open: (config: ClientConfig, signal?: AbortSignal) => Promise<Transport>,
     logger: Logger,
   ) {
     this.clusterId = transport.clusterId;
@@ -102,7 +102,8 @@ class ClusterKafka implements Kafka {
   ): { transport: Transport; logger: Logger; onClose: () => void } {
     const config = own?.["bootstrap.servers"] === undefined ? { ...this.#base, ...own } : own;
     const key = connectionOf(config);
-    const transport = this.#transports.get(key) ?? new LaterTransport(() => this.#open(config));
+    const transport =
+      this.#transports.get(key) ?? new LaterTransport((signal) => this.#open(config, signal));
     this.#transports.set(key, transport);
     return { transport, logger: this.#logger, onClose };
   }
@@ -116,16 +117,26 @@ function connectionOf(config: ClientConfig): string {
   return JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-async function connect(config: ClientConfig, options: OpenKafkaOptions): Promise<Transport> {
+async function connect(
+  config: ClientConfig,
+  options: OpenKafkaOptions,
+  signal?: AbortSignal,
+): Promise<Transport> {
   const { clientId, logger } = options;
   const bootstrapServers = (config["bootstrap.servers"] ?? "")
     .split(",")
     .map((server) => server.trim())
     .filter((server) => server !== "");
   try {
-    return await createTransport({ bootstrapServers, config, clientId, logger });
+    return await createTransport({
+      bootstrapServers,
+      config,
+      clientId,
+      logger,
+      ...(signal && { signal }),
+    });
   } catch (error) {
-    if (!(error instanceof RetriableError)) throw error;
+    if (!(error instanceof RetriableError) || signal?.aborted) throw error;
     const servers = bootstrapServers.join(", ");
     throw new TaskError("kafka.unreachable", `cannot reach a Kafka cluster at ${servers}`, {
       cause: error,
