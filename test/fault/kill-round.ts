@@ -18,6 +18,10 @@ export interface RoundOptions {
   readonly victim: Victim;
   readonly seed: number;
   readonly kills: number;
+  /** Of the worker file: another log than the embedded one. */
+  readonly worker?: Readonly<Record<string, string>>;
+  /** Behind the names of connectors and topic, where the log is shared. */
+  readonly suffix?: string;
 }
 
 /** What a round saw, for the report of long runs. */
@@ -90,28 +94,34 @@ class Round {
 
   #start(): Promise<HostProcess> {
     const file = "org.apache.kafka.connect.file.FileStream";
+    const { directory, worker } = this.#options;
     return startHost({
-      directory: this.#options.directory,
+      directory,
       worker: {
         "restart.policy": "on-failure",
         "restart.delay.ms": "50",
         "restart.delay.max.ms": "500",
+        ...worker,
       },
       connectors: [
         {
-          name: "source",
+          name: this.#name("source"),
           "connector.class": `${file}SourceConnector`,
           file: this.#source,
-          topic: "lines",
+          topic: this.#name("lines"),
         },
         {
-          name: "sink",
+          name: this.#name("sink"),
           "connector.class": `${file}SinkConnector`,
           file: this.#sink,
-          topics: "lines",
+          topics: this.#name("lines"),
         },
       ],
     });
+  }
+
+  #name(what: string): string {
+    return `${what}${this.#options.suffix ?? ""}`;
   }
 
   /** A kill before anything moves would prove nothing. */
@@ -134,7 +144,7 @@ class Round {
       this.#host = await this.#start();
       return;
     }
-    const connector = this.#options.victim === "source plugin" ? "source" : "sink";
+    const connector = this.#name(this.#options.victim === "source plugin" ? "source" : "sink");
     await waitFor(async () => killed(await this.#host.pidOf(connector)), {
       withinMs: 30_000,
       what: `a process of ${connector} to kill`,

@@ -13,6 +13,7 @@ const outputBytesMax = 64 * 1024 * 1024;
 
 /** The tools by the names they have in Kafka's own scripts. */
 const tools = {
+  ConnectStandalone: "org.apache.kafka.connect.cli.ConnectStandalone",
   ConfigCommand: "kafka.admin.ConfigCommand",
   ConsoleConsumer: "org.apache.kafka.tools.consumer.ConsoleConsumer",
   ConsoleProducer: "org.apache.kafka.tools.ConsoleProducer",

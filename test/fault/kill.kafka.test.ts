@@ -1,0 +1,44 @@
+/** I7 over a real cluster: what was read is written, whoever is killed. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { temporaryDirectory } from "../harness/host-process.ts";
+import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
+import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
+import { killRound, type Victim } from "./kill-round.ts";
+
+const { missing } = await kafkaJars();
+const rounds = 3;
+const firstSeed = Number(process.env["BULKHEAD_SEED"] ?? Date.now() % 1_000_000);
+const victims: Victim[] = ["source plugin", "sink plugin", "host"];
+
+describe("over a cluster", { skip: missing ?? false }, () => {
+  for (const victim of victims) {
+    // One kill a round: a killed host's place in the group is free only when its session is over.
+    test(`no line is lost while the ${victim} is killed, ${rounds} rounds`, async (context) => {
+      const { bootstrap } = await sharedKafka();
+      const directory = await temporaryDirectory(context);
+      for (let round = 1; round <= rounds; round += 1) {
+        const seed = firstSeed + round - 1;
+        const own = join(directory, String(round));
+        await mkdir(own);
+        const again = `BULKHEAD_SEED=${seed} node --import tsx --test test/fault/kill.kafka.test.ts`;
+        context.diagnostic(`round ${round}; to repeat: ${again}`);
+        const { lines, repeated } = await killRound({
+          directory: own,
+          victim,
+          seed,
+          kills: 1,
+          worker: {
+            "bootstrap.servers": bootstrap,
+            "offset.storage.file.filename": join(own, "offsets"),
+            "consumer.session.timeout.ms": "6000",
+            "consumer.heartbeat.interval.ms": "1000",
+          },
+          suffix: uniqueName(""),
+        });
+        context.diagnostic(`seed ${seed}: ${lines} lines, ${repeated} repeated`);
+      }
+    });
+  }
+});

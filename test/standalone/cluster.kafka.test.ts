@@ -1,0 +1,243 @@
+/** A standalone worker over a real cluster, as a user starts it; and side by side with Apache's. */
+import assert from "node:assert/strict";
+import { appendFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { decodeOffsetFile } from "../../src/store/offset-file.ts";
+import { type HostProcess, startHost, temporaryDirectory } from "../harness/host-process.ts";
+import { type Broker, sharedKafka, startBroker, uniqueName } from "../harness/kafka/broker.ts";
+import { javaTool, startJavaTool } from "../harness/kafka/java-tool.ts";
+import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const found = await kafkaJars();
+const fileStream = "org.apache.kafka.connect.file.FileStream";
+
+/** Lines of in.txt go through a topic of their own into out.txt. */
+class Lines {
+  readonly directory: string;
+  readonly topic = uniqueName("lines");
+  readonly source = uniqueName("source");
+  readonly sink = uniqueName("sink");
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  get in(): string {
+    return join(this.directory, "in.txt");
+  }
+
+  get sourceConfig() {
+    return {
+      "connector.class": `${fileStream}SourceConnector`,
+      file: this.in,
+      topic: this.topic,
+    };
+  }
+
+  get sinkConfig() {
+    return {
+      "connector.class": `${fileStream}SinkConnector`,
+      file: join(this.directory, "out.txt"),
+      topics: this.topic,
+    };
+  }
+
+  async write(...lines: string[]): Promise<void> {
+    await appendFile(this.in, lines.map((line) => `${line}\n`).join(""));
+  }
+
+  async arrived(): Promise<string[]> {
+    const text = await readFile(join(this.directory, "out.txt"), "utf8").catch(() => "");
+    return text.split("\n").filter((line) => line !== "");
+  }
+
+  async until(lines: readonly string[]): Promise<void> {
+    await waitFor(async () => (await this.arrived()).length >= lines.length, {
+      withinMs: 60_000,
+      what: `${lines.length} lines`,
+    });
+    assert.deepEqual(await this.arrived(), lines);
+  }
+}
+
+async function begin(context: TestContext): Promise<Lines> {
+  return new Lines(await temporaryDirectory(context));
+}
+
+async function hostOver(
+  context: TestContext,
+  bootstrap: string,
+  { directory }: Lines,
+  worker: Readonly<Record<string, string>> = {},
+): Promise<HostProcess> {
+  const host = await startHost({
+    directory,
+    worker: {
+      "bootstrap.servers": bootstrap,
+      "offset.storage.file.filename": join(directory, "offsets"),
+      ...worker,
+    },
+  });
+  context.after(() => host.kill());
+  return host;
+}
+
+async function create(host: HostProcess, name: string, config: object): Promise<void> {
+  const { status, body } = await host.request("POST", "/connectors", { name, config });
+  assert.equal(status, 201, JSON.stringify(body));
+}
+
+async function createBoth(host: HostProcess, lines: Lines): Promise<void> {
+  await create(host, lines.source, lines.sourceConfig);
+  await create(host, lines.sink, lines.sinkConfig);
+}
+
+describe("a standalone worker over a cluster", { skip: found.missing ?? false }, () => {
+  test("moves lines, keeps offsets in its file and forgets connectors made over REST", async (t) => {
+    const lines = await begin(t);
+    const { bootstrap } = await sharedKafka();
+    const worker = { "producer.compression.type": "zstd" };
+    const host = await hostOver(t, bootstrap, lines, worker);
+    await lines.write("one", "two");
+    await createBoth(host, lines);
+    await lines.until(["one", "two"]);
+    assert.equal((await host.request("GET", "/health")).status, 200);
+    assert.equal(await host.stop(), 0);
+    const offsets = decodeOffsetFile(await readFile(join(lines.directory, "offsets")), "offsets");
+    assert.deepEqual(
+      offsets.map(({ key, value }) => [`${Buffer.from(key)}`, `${Buffer.from(value)}`]),
+      [[`["${lines.source}",{"filename":"${lines.in}"}]`, '{"position":8}']],
+    );
+    const next = await hostOver(t, bootstrap, lines, worker);
+    assert.deepEqual((await next.request("GET", "/connectors")).body, []);
+    await lines.write("three");
+    await createBoth(next, lines);
+    await lines.until(["one", "two", "three"]);
+    const group = (await lagOf(bootstrap, `connect-${lines.sink}`)).split("\n").at(-1) ?? "";
+    assert.match(group, new RegExp(`${lines.topic} +0 `));
+    assert.equal(await next.stop(), 0);
+    const args = ["--bootstrap-server", bootstrap, "--list"];
+    const { stdout } = await javaTool("TopicCommand", args);
+    assert.doesNotMatch(stdout, /^connect-(configs|offsets|status)$/m);
+  });
+
+  test("goes on by itself when the broker was away, and says so in ready", async (t) => {
+    const lines = await begin(t);
+    const broker: Broker = await startBroker();
+    t.after(() => broker.stop());
+    const worker = { "consumer.session.timeout.ms": "6000", "default.api.timeout.ms": "4000" };
+    const host = await hostOver(t, broker.bootstrap, lines, worker);
+    await lines.write("one");
+    await createBoth(host, lines);
+    await lines.until(["one"]);
+    await broker.kill();
+    await lines.write("two");
+    const ready = async () => (await host.request("GET", "/bulkhead/ready")).status;
+    await waitFor(async () => (await ready()) !== 200, { withinMs: 30_000, what: "not ready" });
+    await broker.start();
+    await lines.write("three");
+    await lines.until(["one", "two", "three"]);
+    await waitFor(async () => (await ready()) === 200, { withinMs: 30_000, what: "ready" });
+    for (const name of [lines.source, lines.sink]) {
+      const { body } = await host.request("GET", `/connectors/${name}/status`);
+      assert.deepEqual(
+        [body.connector.state, body.tasks[0].state],
+        ["RUNNING", "RUNNING"],
+        JSON.stringify(body),
+      );
+    }
+    assert.equal(await host.stop(), 0);
+  });
+
+  test("a record that the topic does not take fails the task, with topic, size and Kafka's name", async (t) => {
+    const lines = await begin(t);
+    const { bootstrap } = await sharedKafka();
+    const create1 = ["--bootstrap-server", bootstrap, "--create", "--topic", lines.topic];
+    await javaTool("TopicCommand", [...create1, "--config", "max.message.bytes=2000"]);
+    const host = await hostOver(t, bootstrap, lines);
+    await lines.write("x".repeat(5_000));
+    await create(host, lines.source, lines.sourceConfig);
+    const status = async () =>
+      (await host.request("GET", `/connectors/${lines.source}/status`)).body;
+    await waitFor(async () => (await status()).tasks[0]?.state === "FAILED", {
+      withinMs: 30_000,
+      what: "the task to fail",
+    });
+    const trace = String((await status()).tasks[0].trace);
+    assert.match(trace, new RegExp(`${lines.topic}.*2000`), trace);
+    assert.match(trace, /MESSAGE_TOO_LARGE/, trace);
+    assert.equal(await host.stop(), 0);
+  });
+
+  test("takes over from Apache's standalone worker, and that one from us, in one offset file", async (t) => {
+    const lines = await begin(t);
+    const { bootstrap } = await sharedKafka();
+    await lines.write("one", "two");
+    const host = await hostOver(t, bootstrap, lines);
+    await createBoth(host, lines);
+    await lines.until(["one", "two"]);
+    assert.equal(await host.stop(), 0);
+    await lines.write("three", "four");
+    await runApache(lines, bootstrap, ["one", "two", "three", "four"]);
+    await lines.write("five");
+    const next = await hostOver(t, bootstrap, lines);
+    await createBoth(next, lines);
+    await lines.until(["one", "two", "three", "four", "five"]);
+    assert.equal(await next.stop(), 0);
+  });
+});
+
+async function lagOf(bootstrap: string, group: string): Promise<string> {
+  const args = ["--bootstrap-server", bootstrap, "--describe", "--group", group];
+  return (await javaTool("ConsumerGroupCommand", args)).stdout.trim();
+}
+
+/** Apache's own worker with the same files, until its connectors have brought these lines. */
+async function runApache(lines: Lines, bootstrap: string, wanted: string[]): Promise<void> {
+  const { directory } = lines;
+  const plugins = join(directory, "java-plugins", "file");
+  await mkdir(plugins, { recursive: true });
+  const jar = "connect-file-4.1.1.jar";
+  assert.ok(found.missing === undefined);
+  await symlink(join(found.jars.folder, "jars", jar), join(plugins, jar));
+  const properties = (entries: Record<string, string>) =>
+    Object.entries(entries)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join("");
+  const converter = "org.apache.kafka.connect.storage.StringConverter";
+  const files = {
+    "java-worker.properties": {
+      "bootstrap.servers": bootstrap,
+      "key.converter": converter,
+      "value.converter": converter,
+      "offset.storage.file.filename": join(directory, "offsets"),
+      "offset.flush.interval.ms": "500",
+      "plugin.path": join(directory, "java-plugins"),
+      listeners: "http://127.0.0.1:0",
+    },
+    "java-source.properties": { name: lines.source, "tasks.max": "1", ...lines.sourceConfig },
+    "java-sink.properties": { name: lines.sink, "tasks.max": "1", ...lines.sinkConfig },
+  };
+  for (const [name, entries] of Object.entries(files)) {
+    await writeFile(join(directory, name), properties(entries));
+  }
+  const args = Object.keys(files).map((name) => join(directory, name));
+  const worker = await startJavaTool("ConnectStandalone", args);
+  try {
+    await lines.until(wanted);
+    const position = (await readFile(lines.in)).length;
+    await waitFor(
+      async () => (await readFile(join(directory, "offsets"))).includes(`${position}`),
+      {
+        withinMs: 20_000,
+        what: "Apache's worker to store its offset",
+      },
+    );
+  } finally {
+    const ended = new Promise((resolve) => worker.once("exit", resolve));
+    worker.kill("SIGTERM");
+    await ended;
+  }
+}
