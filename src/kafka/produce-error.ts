@@ -91,6 +91,18 @@ export function unansweredTopicError(
   return new TaskError("kafka.delivery_timeout", message, cause === undefined ? {} : { cause });
 }
 
+/** No broker leads the partition, or nobody knows it; undefined where there is a leader. */
+export function noLeaderError(
+  topic: string,
+  partition: number,
+  leader: number | undefined,
+): Error | undefined {
+  if (leader !== undefined && leader !== -1) return undefined;
+  const code =
+    leader === undefined ? brokerCode.unknownTopicOrPartition : brokerCode.leaderNotAvailable;
+  return brokerError(code, `find the leader of partition ${partition} of topic ${topic}`);
+}
+
 /** The topic may not be seen, or cannot exist. */
 export function refusedTopicError(code: number, topic: string): Error {
   return brokerError(code, `find topic ${topic} to write to`);

@@ -14,6 +14,7 @@ import {
   brokenError,
   givenUpError,
   missingTopicError,
+  noLeaderError,
   refusedTopicError,
 } from "./produce-error.ts";
 import { type Outgoing, outgoingRequest } from "./produce-request.ts";
@@ -204,7 +205,7 @@ export class Sender {
       const first = queue.sealed[0] ?? queue.open;
       if (first === undefined || first.isInFlight || nowMs - first.startMs < deliveryMsMax) return;
       if (first === queue.open) queue.seal();
-      const cause = queue.lastError ?? queue.home.lastError;
+      const cause = queue.lastError ?? queue.home.lastError ?? leaderless(queue);
       const bound = `delivery.timeout.ms (${deliveryMsMax})`;
       const attempted = this.#answers.attempted(queue, first);
       const error = givenUpError(attempted, first.tries, bound, cause);
@@ -329,4 +330,9 @@ export class Sender {
       this.wake();
     });
   }
+}
+
+/** What keeps a partition's batches from being tried. */
+function leaderless({ home, partition }: TopicPartitionBatches): Error | undefined {
+  return noLeaderError(home.name, partition, home.places?.leaders[partition]);
 }

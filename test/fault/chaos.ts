@@ -8,6 +8,9 @@ import { join } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { type Cluster, startCluster } from "../harness/kafka/cluster.ts";
+import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
+import { brokerRound, roundClusterOptions } from "./broker-round.ts";
 import { dieRound } from "./die-round.ts";
 import { killRound, type Victim } from "./kill-round.ts";
 
@@ -56,9 +59,35 @@ try {
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
+await brokerRounds();
 await longProperties();
 console.log(`chaos: ${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+/** As many rounds over one cluster of three; after one that failed, over a new one. */
+async function brokerRounds(): Promise<void> {
+  const { missing } = await kafkaJars();
+  if (missing !== undefined) return console.log(`skip  faults of brokers: ${missing}`);
+  let cluster: Cluster | undefined;
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    const seed = Number(values.seed) + round;
+    const producer = round % 2 === 0 ? "idempotent" : "connect";
+    try {
+      cluster ??= await startCluster(3, roundClusterOptions);
+      const { records } = await brokerRound({ cluster, producer, seed, faults: 5 });
+      console.log(
+        `ok    seed ${seed}, faults of brokers, ${producer} producer: ${records} records`,
+      );
+      passed += 1;
+    } catch (error) {
+      console.log(`FAIL  ${(error as Error).message}`);
+      failed += 1;
+      await cluster?.stop();
+      cluster = undefined;
+    }
+  }
+  await cluster?.stop();
+}
 
 /** Each test once, on many inputs. */
 async function longProperties(): Promise<void> {
