@@ -191,7 +191,7 @@ class Round {
         return node.proxy.heal();
       case "answers lost":
         for (let n = 0; n < 3; n += 1) await node.proxy.loseAnswers(produceKey);
-        (await this.#cluster.coordinatorOf(this.#groupId))?.proxy.loseAnswers(offsetCommitKey);
+        void (await this.#cluster.coordinatorOf(this.#groupId))?.proxy.loseAnswers(offsetCommitKey);
         return;
     }
   }
