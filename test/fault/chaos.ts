@@ -2,17 +2,18 @@
  * `npm run chaos`: long rounds of killing, at random moments and at random points of a plugin's life, then
  * the property tests and the fuzz on twenty times as many inputs. `--rounds N` (20), `--seed N`, `--kills N` (5).
  */
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { sharedKafka } from "../harness/kafka/broker.ts";
 import { type Cluster, startCluster } from "../harness/kafka/cluster.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { brokerRound, roundClusterOptions } from "./broker-round.ts";
 import { dieRound } from "./die-round.ts";
-import { killRound, type Victim } from "./kill-round.ts";
+import { killRound, overCluster, type Victim } from "./kill-round.ts";
 
 const { values } = parseArgs({
   options: {
@@ -23,70 +24,83 @@ const { values } = parseArgs({
 });
 const victims: Victim[] = ["source plugin", "sink plugin", "host"];
 const directory = await mkdtemp(join(tmpdir(), "bulkhead-chaos-"));
+const { missing } = await kafkaJars();
 let passed = 0;
 let failed = 0;
 try {
-  for (let round = 0; round < Number(values.rounds); round += 1) {
-    const points = { seed: Number(values.seed) + round, kills: Number(values.kills) };
-    try {
+  await eachRound(async (seed) => {
+    const points = { seed, kills: Number(values.kills) };
+    await attempt(async () => {
       await dieRound(points);
-      console.log(`ok    seed ${points.seed}, killed at ${points.kills} points of their lives`);
-      passed += 1;
-    } catch (error) {
-      console.log(`FAIL  ${(error as Error).message}`);
-      failed += 1;
-    }
-    for (const victim of victims) {
-      const seed = Number(values.seed) + round;
-      const own = join(directory, `${round}-${victim.replace(" ", "-")}`);
-      await mkdir(own);
-      try {
-        const { lines, repeated } = await killRound({
-          directory: own,
-          victim,
-          seed,
-          kills: Number(values.kills),
-        });
-        console.log(`ok    seed ${seed}, ${victim}: ${lines} lines, ${repeated} repeated`);
-        passed += 1;
-      } catch (error) {
-        console.log(`FAIL  ${(error as Error).message}`);
-        failed += 1;
-      }
-      await rm(own, { recursive: true, force: true });
-    }
-  }
+      return `seed ${seed}, killed at ${points.kills} points of their lives`;
+    });
+    await kill(seed, Number(values.kills));
+  });
+  if (missing === undefined) await clusterRounds();
+  else console.log(`skip  over a cluster: ${missing}`);
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
-await brokerRounds();
 await longProperties();
 console.log(`chaos: ${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-/** As many rounds over one cluster of three; after one that failed, over a new one. */
-async function brokerRounds(): Promise<void> {
-  const { missing } = await kafkaJars();
-  if (missing !== undefined) return console.log(`skip  faults of brokers: ${missing}`);
-  let cluster: Cluster | undefined;
+async function eachRound(work: (seed: number, round: number) => Promise<void>): Promise<void> {
   for (let round = 0; round < Number(values.rounds); round += 1) {
-    const seed = Number(values.seed) + round;
+    await work(Number(values.seed) + round, round);
+  }
+}
+
+/** Prints what came out of it and counts it; false when it failed. */
+async function attempt(work: () => Promise<string>): Promise<boolean> {
+  try {
+    console.log(`ok    ${await work()}`);
+    passed += 1;
+    return true;
+  } catch (error) {
+    console.log(`FAIL  ${(error as Error).message}`);
+    failed += 1;
+    return false;
+  }
+}
+
+/** A round for each victim, over the embedded log or over the cluster at `bootstrap`. */
+async function kill(seed: number, kills: number, bootstrap?: string): Promise<void> {
+  for (const victim of victims) {
+    const own = await mkdtemp(join(directory, "round-"));
+    const place = bootstrap === undefined ? {} : overCluster(bootstrap, own);
+    await attempt(async () => {
+      const { lines, repeated } = await killRound({
+        directory: own,
+        victim,
+        seed,
+        kills,
+        ...place,
+      });
+      const where = bootstrap === undefined ? "" : " over a cluster";
+      return `seed ${seed}, ${victim}${where}: ${lines} lines, ${repeated} repeated`;
+    });
+    await rm(own, { recursive: true, force: true });
+  }
+}
+
+/** As many rounds over one cluster of three; after one that failed, over a new one. */
+async function clusterRounds(): Promise<void> {
+  let cluster: Cluster | undefined;
+  await eachRound(async (seed, round) => {
     const producer = round % 2 === 0 ? "idempotent" : "connect";
-    try {
+    const isWell = await attempt(async () => {
       cluster ??= await startCluster(3, roundClusterOptions);
       const { records } = await brokerRound({ cluster, producer, seed, faults: 5 });
-      console.log(
-        `ok    seed ${seed}, faults of brokers, ${producer} producer: ${records} records`,
-      );
-      passed += 1;
-    } catch (error) {
-      console.log(`FAIL  ${(error as Error).message}`);
-      failed += 1;
-      await cluster?.stop();
-      cluster = undefined;
-    }
-  }
+      return `seed ${seed}, faults of brokers, ${producer} producer: ${records} records`;
+    });
+    if (isWell) return;
+    await cluster?.stop();
+    cluster = undefined;
+  });
   await cluster?.stop();
+  const { bootstrap } = await sharedKafka();
+  await eachRound((seed) => kill(seed, 1, bootstrap));
 }
 
 /** Each test once, on many inputs. */

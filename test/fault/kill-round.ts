@@ -8,6 +8,7 @@ import { appendFile, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HostProcess, startHost } from "../harness/host-process.ts";
+import { uniqueName } from "../harness/kafka/broker.ts";
 import { descendantsOf, isAlive } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -22,6 +23,25 @@ export interface RoundOptions {
   readonly worker?: Readonly<Record<string, string>>;
   /** Behind the names of connectors and topic, where the log is shared. */
   readonly suffix?: string;
+}
+
+/**
+ * What a round needs to run over a shared cluster. A killed host's place in a group is free when its
+ * session is over, which is why that is short.
+ */
+export function overCluster(
+  bootstrap: string,
+  directory: string,
+): Pick<RoundOptions, "worker" | "suffix"> {
+  return {
+    worker: {
+      "bootstrap.servers": bootstrap,
+      "offset.storage.file.filename": join(directory, "offsets"),
+      "consumer.session.timeout.ms": "6000",
+      "consumer.heartbeat.interval.ms": "1000",
+    },
+    suffix: uniqueName(""),
+  };
 }
 
 /** What a round saw, for the report of long runs. */

@@ -3,9 +3,9 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { temporaryDirectory } from "../harness/host-process.ts";
-import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
+import { sharedKafka } from "../harness/kafka/broker.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
-import { killRound, type Victim } from "./kill-round.ts";
+import { killRound, overCluster, type Victim } from "./kill-round.ts";
 
 const { missing } = await kafkaJars();
 const rounds = 3;
@@ -29,13 +29,7 @@ describe("over a cluster", { skip: missing ?? false }, () => {
           victim,
           seed,
           kills: 1,
-          worker: {
-            "bootstrap.servers": bootstrap,
-            "offset.storage.file.filename": join(own, "offsets"),
-            "consumer.session.timeout.ms": "6000",
-            "consumer.heartbeat.interval.ms": "1000",
-          },
-          suffix: uniqueName(""),
+          ...overCluster(bootstrap, own),
         });
         context.diagnostic(`seed ${seed}: ${lines} lines, ${repeated} repeated`);
       }
