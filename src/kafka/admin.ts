@@ -5,7 +5,7 @@ import { RetriableError, TaskError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { brokerCode, brokerCodeOf, brokerError } from "./broker-error.ts";
 import type { CallTarget, Connections, TopicPlaces, Transport } from "./calls.ts";
-import { GroupAdmin } from "./group-admin.ts";
+import { GroupAdmin } from "./group/group-admin.ts";
 import type {
   Admin,
   NewTopic,
@@ -13,11 +13,11 @@ import type {
   TopicDescription,
   TopicPartition,
 } from "./kafka.ts";
-import { lookUpOffsets } from "./offset-lookup.ts";
 import { createTopics } from "./protocol/create-topics.ts";
 import { deleteTopics } from "./protocol/delete-topics.ts";
 import { configSource, describeConfigs } from "./protocol/describe-configs.ts";
 import { offsetOf } from "./protocol/list-offsets.ts";
+import { lookUpOffsets } from "./reader/offset-lookup.ts";
 
 /** Java's `default.api.timeout.ms`: how long a call is repeated that may pass. */
 const apiMsMax = 60_000;

@@ -3,6 +3,8 @@ import { errorHint, RetriableError, TaskError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { createKafkaAdmin } from "./admin.ts";
 import type { Transport } from "./calls.ts";
+import { LaterTransport } from "./connection/later-transport.ts";
+import { KafkaSinkConsumer } from "./group/sink-consumer.ts";
 import type {
   Admin,
   ClientConfig,
@@ -14,10 +16,8 @@ import type {
   SinkConsumer,
   SinkConsumerOptions,
 } from "./kafka.ts";
-import { LaterTransport } from "./later-transport.ts";
-import { KafkaPartitionReader } from "./partition-reader.ts";
-import { KafkaProducer } from "./producer.ts";
-import { KafkaSinkConsumer } from "./sink-consumer.ts";
+import { KafkaProducer } from "./producer/producer.ts";
+import { KafkaPartitionReader } from "./reader/partition-reader.ts";
 import { createTransport } from "./transport.ts";
 
 export interface OpenKafkaOptions {

@@ -7,12 +7,12 @@ import { createRequire } from "node:module";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { deferred } from "../base/deferred.ts";
-import type { Dialled, RawSend } from "./broker-connection.ts";
-import type { Dial, DialOptions } from "./broker-lane.ts";
 import type { Transport } from "./calls.ts";
-import type { ClientSecurity } from "./client-security.ts";
-import { connectError, hangUpHint } from "./connect-error.ts";
-import { LiveTransport, type TransportOptions } from "./live-transport.ts";
+import type { Dialled, RawSend } from "./connection/broker-connection.ts";
+import type { Dial, DialOptions } from "./connection/broker-lane.ts";
+import { connectError, hangUpHint } from "./connection/connect-error.ts";
+import { LiveTransport, type TransportOptions } from "./connection/live-transport.ts";
+import type { ClientSecurity } from "./security/client-security.ts";
 
 const load = createRequire(import.meta.url);
 const KafkajsBroker = load("kafkajs/src/broker") as KafkajsBrokerClass;

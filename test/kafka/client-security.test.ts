@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ConfigError, errorHint, errorTrace } from "../../src/base/error.ts";
-import { readClientSecurity } from "../../src/kafka/client-security.ts";
-import { pkcs12Certificates } from "../../src/kafka/pkcs12.ts";
+import { readClientSecurity } from "../../src/kafka/security/client-security.ts";
+import { pkcs12Certificates } from "../../src/kafka/security/pkcs12.ts";
 
 const store = (name: string) =>
   fileURLToPath(new URL(`../fixtures/stores/${name}`, import.meta.url));

@@ -8,7 +8,7 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
-} from "../../src/kafka/consumer-protocol.ts";
+} from "../../src/kafka/group/consumer-protocol.ts";
 import { holds } from "../harness/property.ts";
 
 const file = new URL("../goldens/consumer-protocol.json", import.meta.url);

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { brokerCode } from "../../src/kafka/broker-error.ts";
-import { Fetcher, type FetcherOptions } from "../../src/kafka/fetcher.ts";
 import type { Fetched } from "../../src/kafka/kafka.ts";
-import { KafkaPartitionReader } from "../../src/kafka/partition-reader.ts";
 import { fetch } from "../../src/kafka/protocol/fetch.ts";
+import { Fetcher, type FetcherOptions } from "../../src/kafka/reader/fetcher.ts";
+import { KafkaPartitionReader } from "../../src/kafka/reader/partition-reader.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { recordsOf } from "../harness/embedded-log.ts";
 import { ScriptedLogs } from "../harness/kafka/scripted-logs.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, afterEach, before, describe, test } from "node:test";
-import { cooperativeStickyAssignor } from "../../src/kafka/assign-cooperative-sticky.ts";
+import { cooperativeStickyAssignor } from "../../src/kafka/group/assign-cooperative-sticky.ts";
 import { compiledProgram } from "../harness/compiled-program.ts";
 import { type Broker, startBroker, uniqueName } from "../harness/kafka/broker.ts";
 import { type GroupRoom, openGroupRoom } from "../harness/kafka/group-room.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
-import { cooperativeStickyAssignor } from "../../src/kafka/assign-cooperative-sticky.ts";
+import { cooperativeStickyAssignor } from "../../src/kafka/group/assign-cooperative-sticky.ts";
 import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
 import { type GroupRoom, openGroupRoom } from "../harness/kafka/group-room.ts";
 import { startJavaTool } from "../harness/kafka/java-tool.ts";

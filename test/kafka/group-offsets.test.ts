@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deferred } from "../../src/base/deferred.ts";
-import { GroupOffsets } from "../../src/kafka/group-offsets.ts";
+import { GroupOffsets } from "../../src/kafka/group/group-offsets.ts";
 import { joinGroup } from "../../src/kafka/protocol/join-group.ts";
 import { offsetCommit } from "../../src/kafka/protocol/offset-commit.ts";
 import { Stage, timing } from "../harness/kafka/group-stage.ts";

@@ -1,7 +1,7 @@
 /** Members of consumer groups at a real broker. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { cooperativeStickyAssignor } from "../../src/kafka/assign-cooperative-sticky.ts";
+import { cooperativeStickyAssignor } from "../../src/kafka/group/assign-cooperative-sticky.ts";
 import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
 import { type GroupRoom, openGroupRoom } from "../harness/kafka/group-room.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";

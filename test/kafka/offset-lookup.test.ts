@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { brokerCode } from "../../src/kafka/broker-error.ts";
-import { lookUpOffsets } from "../../src/kafka/offset-lookup.ts";
 import { listOffsets, offsetOf } from "../../src/kafka/protocol/list-offsets.ts";
+import { lookUpOffsets } from "../../src/kafka/reader/offset-lookup.ts";
 import { ScriptedLogs } from "../harness/kafka/scripted-logs.ts";
 
 function open(t: TestContext) {

@@ -4,7 +4,7 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { createKafkaAdmin } from "../../src/kafka/admin.ts";
 import type { Transport } from "../../src/kafka/calls.ts";
 import type { Kafka, PartitionReader, Producer } from "../../src/kafka/kafka.ts";
-import { KafkaPartitionReader } from "../../src/kafka/partition-reader.ts";
+import { KafkaPartitionReader } from "../../src/kafka/reader/partition-reader.ts";
 import { openTopicLog } from "../../src/kafka/topic-log.ts";
 import { createTransport } from "../../src/kafka/transport.ts";
 import { silentLogger } from "../../src/observe/logger.ts";

@@ -1,9 +1,9 @@
 /** Sink tasks of one connector sharing a real group, with plugins that ask for retries. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { cooperativeStickyAssignor } from "../../src/kafka/assign-cooperative-sticky.ts";
+import { cooperativeStickyAssignor } from "../../src/kafka/group/assign-cooperative-sticky.ts";
+import { KafkaSinkConsumer } from "../../src/kafka/group/sink-consumer.ts";
 import type { ClientConfig } from "../../src/kafka/kafka.ts";
-import { KafkaSinkConsumer } from "../../src/kafka/sink-consumer.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { connectorName } from "../../src/state/id.ts";
 import { SinkTask } from "../../src/task/sink-task.ts";

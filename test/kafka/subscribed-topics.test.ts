@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { brokerCode } from "../../src/kafka/broker-error.ts";
-import { SubscribedTopics } from "../../src/kafka/subscribed-topics.ts";
+import { SubscribedTopics } from "../../src/kafka/group/subscribed-topics.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { FakeClock } from "../harness/fake-clock.ts";
 import { lostError, ScriptedTransport } from "../harness/kafka/scripted-transport.ts";

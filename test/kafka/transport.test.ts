@@ -4,10 +4,10 @@ import { readdir } from "node:fs/promises";
 import { afterEach, beforeEach, test } from "node:test";
 import { errorHint, errorTrace, type HostError } from "../../src/base/error.ts";
 import type { Connections, Transport } from "../../src/kafka/calls.ts";
+import { requiredApis } from "../../src/kafka/connection/required-apis.ts";
 import type { Api } from "../../src/kafka/protocol/api.ts";
 import { findCoordinator } from "../../src/kafka/protocol/find-coordinator.ts";
 import { metadata } from "../../src/kafka/protocol/metadata.ts";
-import { requiredApis } from "../../src/kafka/required-apis.ts";
 import { createTransport } from "../../src/kafka/transport.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { ScriptedBroker } from "../harness/kafka/scripted-broker.ts";
@@ -132,7 +132,7 @@ test("the port of a controller is recognised", async () => {
 });
 
 test("every API of the driver is either needed from the start or one of the admin's", async () => {
-  const folder = new URL("../../src/kafka/protocol/", import.meta.url);
+  const folder = new URL("../../src/kafka/protocol", import.meta.url);
   const files = (await readdir(folder)).filter((file) => /^[a-z-]+\.ts$/.test(file));
   const found = await Promise.all(files.map((file) => import(new URL(file, folder).href)));
   const isApi = (value: unknown): value is Api<never, unknown> =>

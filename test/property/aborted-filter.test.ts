@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FetchedChunk } from "../../src/kafka/fetched-chunk.ts";
+import { FetchedChunk } from "../../src/kafka/reader/fetched-chunk.ts";
 import { recordsOf } from "../harness/embedded-log.ts";
 import { StoredPartition } from "../harness/kafka/stored-partition.ts";
 import { holdsAsync } from "../harness/property.ts";

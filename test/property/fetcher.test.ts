@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Fetcher } from "../../src/kafka/fetcher.ts";
 import type { Fetched } from "../../src/kafka/kafka.ts";
+import { Fetcher } from "../../src/kafka/reader/fetcher.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { recordsOf } from "../harness/embedded-log.ts";
 import { ScriptedLogs } from "../harness/kafka/scripted-logs.ts";

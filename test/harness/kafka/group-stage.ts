@@ -1,7 +1,7 @@
 /** A broker that keeps one group and answers as a test wants, and a member on a clock of its own. */
 import type { TestContext } from "node:test";
-import { GroupMember } from "../../../src/kafka/group-member.ts";
-import type { GroupMemberOptions } from "../../../src/kafka/group-member-options.ts";
+import { GroupMember } from "../../../src/kafka/group/group-member.ts";
+import type { GroupMemberOptions } from "../../../src/kafka/group/group-member-options.ts";
 import { heartbeat } from "../../../src/kafka/protocol/heartbeat.ts";
 import { joinGroup } from "../../../src/kafka/protocol/join-group.ts";
 import { leaveGroup } from "../../../src/kafka/protocol/leave-group.ts";

@@ -3,7 +3,7 @@
 import { HostError } from "../../../src/base/error.ts";
 import { BatchHeader } from "../../../src/batch/batch-header.ts";
 import type { ClientConfig, Receipt } from "../../../src/kafka/kafka.ts";
-import { KafkaProducer } from "../../../src/kafka/producer.ts";
+import { KafkaProducer } from "../../../src/kafka/producer/producer.ts";
 import type { ProduceRequest } from "../../../src/kafka/protocol/produce.ts";
 import { silentLogger } from "../../../src/observe/logger.ts";
 import { newRecordSlice } from "../../../src/record/record-slice.ts";

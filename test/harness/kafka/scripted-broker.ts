@@ -1,7 +1,7 @@
 /** A TCP server that answers as a broker as told: for what no real broker can be made to do. */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { requiredApis } from "../../../src/kafka/required-apis.ts";
+import { requiredApis } from "../../../src/kafka/connection/required-apis.ts";
 
 /** A request without its header. */
 export interface ScriptedRequest {

@@ -1,12 +1,12 @@
 /** A member of a group that polls by itself and writes down what happens to it. */
 import type { Transport } from "../../../src/kafka/calls.ts";
+import { KafkaSinkConsumer } from "../../../src/kafka/group/sink-consumer.ts";
 import type {
   ClientConfig,
   PartitionOffset,
   SinkConsumerOptions,
   TopicPartition,
 } from "../../../src/kafka/kafka.ts";
-import { KafkaSinkConsumer } from "../../../src/kafka/sink-consumer.ts";
 import { type Logger, silentLogger } from "../../../src/observe/logger.ts";
 import { type ReadRecord, recordsOf } from "../embedded-log.ts";
 
