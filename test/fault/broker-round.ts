@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "../../src/base/deadline.ts";
 import { errorTrace } from "../../src/base/error.ts";
 import type {
   ClientConfig,
@@ -26,6 +27,8 @@ const partitionCount = 3;
 const produceKey = 0;
 const offsetCommitKey = 8;
 const requestMsMax = 1_500;
+/** A broker may take a while to start on a busy machine; nothing may wait for ever. */
+const faultMsMax = 60_000;
 
 /** Connect's producer promises only that nothing acknowledged is lost; an idempotent one also "once". */
 export const roundProducers: Readonly<Record<"idempotent" | "connect", ClientConfig>> = {
@@ -158,7 +161,13 @@ class Round {
       const coordinator = await this.#cluster.coordinatorOf(this.#groupId);
       assert.ok(leader !== undefined && coordinator !== undefined);
       await sleep(this.#random() * 300);
-      await this.#doTo(fault, fault === "coordinator killed" ? coordinator : leader);
+      const doing = this.#doTo(fault, fault === "coordinator killed" ? coordinator : leader);
+      const isDone = await within(
+        doing.then(() => true),
+        faultMsMax,
+        false,
+      );
+      assert.ok(isDone, `${fault} was not over after ${faultMsMax} ms`);
       await this.#moves(`after: ${fault}`);
       await waitFor(
         async () =>

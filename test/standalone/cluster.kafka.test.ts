@@ -3,11 +3,15 @@ import assert from "node:assert/strict";
 import { appendFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { openKafka } from "../../src/kafka/open-kafka.ts";
+import { silentLogger } from "../../src/observe/logger.ts";
 import { decodeOffsetFile } from "../../src/store/offset-file.ts";
 import { type HostProcess, startHost, temporaryDirectory } from "../harness/host-process.ts";
 import { type Broker, sharedKafka, startBroker, uniqueName } from "../harness/kafka/broker.ts";
+import { testCertificates } from "../harness/kafka/certificates.ts";
 import { javaTool, startJavaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
+import { saslUsers } from "../harness/kafka/sasl-users.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const found = await kafkaJars();
@@ -98,8 +102,7 @@ describe("a standalone worker over a cluster", { skip: found.missing ?? false },
   test("moves lines, keeps offsets in its file and forgets connectors made over REST", async (t) => {
     const lines = await begin(t);
     const { bootstrap } = await sharedKafka();
-    const worker = { "producer.compression.type": "zstd" };
-    const host = await hostOver(t, bootstrap, lines, worker);
+    const host = await hostOver(t, bootstrap, lines);
     await lines.write("one", "two");
     await createBoth(host, lines);
     await lines.until(["one", "two"]);
@@ -110,7 +113,7 @@ describe("a standalone worker over a cluster", { skip: found.missing ?? false },
       offsets.map(({ key, value }) => [`${Buffer.from(key)}`, `${Buffer.from(value)}`]),
       [[`["${lines.source}",{"filename":"${lines.in}"}]`, '{"position":8}']],
     );
-    const next = await hostOver(t, bootstrap, lines, worker);
+    const next = await hostOver(t, bootstrap, lines);
     assert.deepEqual((await next.request("GET", "/connectors")).body, []);
     await lines.write("three");
     await createBoth(next, lines);
@@ -151,6 +154,31 @@ describe("a standalone worker over a cluster", { skip: found.missing ?? false },
     assert.equal(await host.stop(), 0);
   });
 
+  test("hands producer.* and consumer.* to the clients of its tasks", async (t) => {
+    const lines = await begin(t);
+    const { bootstrap } = await sharedKafka();
+    const host = await hostOver(t, bootstrap, lines, {
+      "producer.max.request.size": "300",
+      "consumer.auto.offset.reset": "latest",
+    });
+    await lines.write("before");
+    await create(host, lines.source, lines.sourceConfig);
+    await untilStored(bootstrap, lines.topic);
+    await create(host, lines.sink, lines.sinkConfig);
+    await waitFor(
+      async () => {
+        await lines.write("after");
+        return (await lines.arrived()).length > 0;
+      },
+      { withinMs: 30_000, everyMs: 200, what: "lines after the sink began" },
+    );
+    assert.deepEqual([...new Set(await lines.arrived())], ["after"]);
+    await lines.write("x".repeat(400));
+    const trace = await traceOfFailure(host, lines.source);
+    assert.match(trace, /is \d+ bytes when serialized which is larger than 300/);
+    assert.equal(await host.stop(), 0);
+  });
+
   test("a record that the topic does not take fails the task, with topic, size and Kafka's name", async (t) => {
     const lines = await begin(t);
     const { bootstrap } = await sharedKafka();
@@ -159,16 +187,30 @@ describe("a standalone worker over a cluster", { skip: found.missing ?? false },
     const host = await hostOver(t, bootstrap, lines);
     await lines.write("x".repeat(5_000));
     await create(host, lines.source, lines.sourceConfig);
-    const status = async () =>
-      (await host.request("GET", `/connectors/${lines.source}/status`)).body;
-    await waitFor(async () => (await status()).tasks[0]?.state === "FAILED", {
-      withinMs: 30_000,
-      what: "the task to fail",
-    });
-    const trace = String((await status()).tasks[0].trace);
+    const trace = await traceOfFailure(host, lines.source);
     assert.match(trace, new RegExp(`${lines.topic}.*2000`), trace);
     assert.match(trace, /MESSAGE_TOO_LARGE/, trace);
     assert.equal(await host.stop(), 0);
+  });
+
+  test("logs in as the worker file says, and its tasks' clients with it", async (t) => {
+    const lines = await begin(t);
+    const files = await testCertificates();
+    const broker = await startBroker({ secure: true });
+    t.after(() => broker.stop());
+    const scram = "org.apache.kafka.common.security.scram.ScramLoginModule";
+    const host = await hostOver(t, broker.secureBootstrap("SASL_SSL"), lines, {
+      "security.protocol": "SASL_SSL",
+      "sasl.mechanism": "SCRAM-SHA-512",
+      "sasl.jaas.config": `${scram} required username="alice" password="${saslUsers.alice}";`,
+      "ssl.truststore.type": "PEM",
+      "ssl.truststore.location": files.ca,
+    });
+    await lines.write("secret");
+    await createBoth(host, lines);
+    await lines.until(["secret"]);
+    assert.equal(await host.stop(), 0);
+    assert.ok(!host.log.some((line) => line.includes(saslUsers.alice)), "no password is logged");
   });
 
   test("takes over from Apache's standalone worker, and that one from us, in one offset file", async (t) => {
@@ -188,6 +230,31 @@ describe("a standalone worker over a cluster", { skip: found.missing ?? false },
     assert.equal(await next.stop(), 0);
   });
 });
+
+async function traceOfFailure(host: HostProcess, name: string): Promise<string> {
+  const task = async () => (await host.request("GET", `/connectors/${name}/status`)).body.tasks[0];
+  await waitFor(async () => (await task())?.state === "FAILED", {
+    withinMs: 30_000,
+    what: "the task to fail",
+  });
+  return String((await task()).trace);
+}
+
+async function untilStored(bootstrapServers: string, topic: string): Promise<void> {
+  const logger = silentLogger();
+  const kafka = await openKafka({ bootstrapServers, config: {}, clientId: "looks", logger });
+  try {
+    await waitFor(
+      async () => {
+        if ((await kafka.admin.describeTopic(topic)) === undefined) return false;
+        return (await kafka.admin.endOffsets([{ topic, partition: 0 }]))[0] === 1;
+      },
+      { withinMs: 30_000, what: "the first line in the topic" },
+    );
+  } finally {
+    await kafka.close();
+  }
+}
 
 async function lagOf(bootstrap: string, group: string): Promise<string> {
   const args = ["--bootstrap-server", bootstrap, "--describe", "--group", group];
