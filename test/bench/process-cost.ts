@@ -14,6 +14,18 @@ export async function cpuSeconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
+/**
+ * What all cores have done since the machine started, in ticks; `stolen` are those in which there was
+ * work and the hypervisor let another machine run.
+ * @throws Error when there is no /proc
+ */
+export async function cpuTicks(): Promise<{ all: number; stolen: number }> {
+  const [total = ""] = (await readFile("/proc/stat", "utf8")).split("\n", 1);
+  // Guest time, from the ninth field on, is within the user's.
+  const fields = total.split(/ +/).slice(1, 9).map(Number);
+  return { all: fields.reduce((sum, each) => sum + each, 0), stolen: fields[7] ?? 0 };
+}
+
 /** Memory of one process in MiB. */
 export interface Memory {
   readonly rss: number;
