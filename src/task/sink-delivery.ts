@@ -24,7 +24,7 @@ import type { PutBuilder } from "./put-builder.ts";
 import { SinkPositions } from "./sink-positions.ts";
 import type { SinkRecords } from "./sink-records.ts";
 import type { TaskParts, TaskSpec } from "./task.ts";
-import { failureError } from "./task-failure.ts";
+import { failureError, toleranceExceeded, unrecoverable } from "./task-failure.ts";
 
 export class SinkDelivery implements RebalanceListener {
   readonly #spec: TaskSpec;
@@ -52,6 +52,8 @@ export class SinkDelivery implements RebalanceListener {
   #pauseAll = false;
   /** Ends of fetched batches without records, taken once nothing is outstanding. */
   #trailing: SinkOffset[] = [];
+  /** I2: the results of later puts say nothing about the records of that one. */
+  #isPutFailed = false;
   /** The plugin is gone: nothing may be asked of it, nothing committed. */
   #gone = false;
   failure: unknown;
@@ -113,9 +115,13 @@ export class SinkDelivery implements RebalanceListener {
     let spans: SinkOffset[] = [];
     for (const one of fetched) {
       this.#parts.meter.sinkRecordReadTotal += one.recordCount;
-      this.#positions.sent({ ...one, offset: one.nextOffset });
     }
+    const back = new Set(fetched.filter((one) => this.#positions.sent(one)));
     for (const one of fetched) {
+      if (back.has(one)) {
+        if (!(await this.#goBack(one, spans))) return;
+        spans = [];
+      }
       this.#records.start(one);
       for (;;) {
         const { full, nextOffset } = this.#fill(one);
@@ -128,6 +134,17 @@ export class SinkDelivery implements RebalanceListener {
     if (this.#builder.count > 0) await this.#put(spans);
     else this.#trailing.push(...spans);
     if (this.#outstanding === 0) this.#takeTrailing();
+  }
+
+  /** Behind the results of what was put before. False when the plugin is out of step. */
+  async #goBack(to: Fetched, before: readonly SinkOffset[]): Promise<boolean> {
+    if (this.#builder.count === 0) this.#trailing.push(...before);
+    else if (!(await this.#put(before))) return false;
+    await this.#quiet();
+    if (this.#outOfStep || this.failure !== undefined) return false;
+    const { topic, partition, firstOffset, nextOffset } = to;
+    this.#positions.restart({ topic, partition, offset: Math.min(firstOffset, nextOffset) });
+    return true;
   }
 
   #fill(fetched: Fetched): { full: boolean; nextOffset: number } {
@@ -222,6 +239,7 @@ export class SinkDelivery implements RebalanceListener {
 
   // I2: only a result moves a position, so nothing is flushed or committed before it.
   #answered(result: PutResult, spans: readonly SinkOffset[], count: number): void {
+    if (this.#isPutFailed) return;
     if (result.at === "retry" || result.at === "discarded") {
       this.#raise(result.epoch);
       this.#outOfStep = true;
@@ -232,9 +250,10 @@ export class SinkDelivery implements RebalanceListener {
       this.#wake();
       return;
     }
-    if (result.at === "failed") throw unrecoverable(failureError(result.failure));
     const failed =
       result.at === "runs" ? result.runs.find((run) => run.outcome === "failed") : undefined;
+    this.#isPutFailed = result.at === "failed" || failed !== undefined;
+    if (result.at === "failed") throw unrecoverable(failureError(result.failure));
     if (failed?.outcome === "failed") {
       this.#parts.meter.totalRecordFailures += failed.count;
       this.#parts.meter.totalRecordErrors += failed.count;
@@ -275,6 +294,7 @@ export class SinkDelivery implements RebalanceListener {
       case "errant":
         this.#parts.meter.totalRecordFailures += 1;
         this.#parts.meter.totalRecordErrors += 1;
+        this.#positions.failed(event.original);
         throw unrecoverable(toleranceExceeded(failureError(event.failure)));
       case "failed":
         throw unrecoverable(failureError(event.failure));
@@ -377,16 +397,4 @@ export class SinkDelivery implements RebalanceListener {
     this.interrupt();
     this.#wake();
   }
-}
-
-function unrecoverable(cause: unknown): TaskError {
-  return new TaskError(
-    "task.put_failed",
-    "Exiting WorkerSinkTask due to unrecoverable exception.",
-    { cause },
-  );
-}
-
-function toleranceExceeded(cause: unknown): TaskError {
-  return new TaskError("task.tolerance_exceeded", "Tolerance exceeded in error handler", { cause });
 }

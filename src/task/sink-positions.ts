@@ -13,8 +13,14 @@ interface Position {
   /** The next offset the plugin has not taken yet. */
   taken: number;
   committed: number;
+  /** `committed` is where a failed flush goes back to, and not what the group has. */
+  isUnsaved: boolean;
   /** The next offset to put; runs ahead of `taken` while puts are outstanding. */
   sent: number;
+  /** Reading went back by itself, and what was taken does not know yet. */
+  wentBack: boolean;
+  /** The first record whose failure nobody has settled; nothing past it is committed. */
+  failedFrom: number;
   /** A rewind was asked for and not applied yet; until then no Flush names the partition. */
   rewinding: boolean;
   /** The task asked for a pause of this partition. */
@@ -36,7 +42,10 @@ export class SinkPositions {
         partition,
         taken: offset,
         committed: offset,
+        isUnsaved: false,
         sent: offset,
+        wentBack: false,
+        failedFrom: Number.POSITIVE_INFINITY,
         rewinding: false,
         paused: false,
       });
@@ -47,9 +56,27 @@ export class SinkPositions {
     for (const { topic, partition } of partitions) this.#positions.delete(keyOf(topic, partition));
   }
 
-  sent(offset: SinkOffset): void {
+  /**
+   * These are to be put. True when they begin before what was read last: the log was cut off, or is
+   * another one by now; `restart` when everything before them has its result.
+   */
+  sent(run: SinkPartition & { firstOffset: number; nextOffset: number }): boolean {
+    const position = this.#find(run);
+    if (position === undefined) return false;
+    const isBack = Math.min(run.firstOffset, run.nextOffset) < position.sent;
+    position.sent = run.nextOffset;
+    if (isBack) position.wentBack = true;
+    return isBack;
+  }
+
+  /** What is taken from now on counts from there, also where more was taken before. */
+  restart(offset: SinkOffset): void {
     const position = this.#find(offset);
-    if (position !== undefined) position.sent = offset.offset;
+    if (position === undefined) return;
+    position.taken = offset.offset;
+    position.committed = offset.offset;
+    position.isUnsaved = true;
+    position.wentBack = false;
   }
 
   /** The plugin took everything before these offsets. */
@@ -64,8 +91,9 @@ export class SinkPositions {
   takeUnsent(): SinkOffset[] {
     const back: SinkOffset[] = [];
     for (const position of this.#positions.values()) {
-      if (position.sent <= position.taken) continue;
+      if (position.sent === position.taken && !position.wentBack) continue;
       position.sent = position.taken;
+      position.wentBack = false;
       back.push({ ...plain(position), offset: position.taken });
     }
     return back;
@@ -88,6 +116,7 @@ export class SinkPositions {
       position.taken = offset.offset;
       position.committed = offset.offset;
       position.sent = offset.offset;
+      position.wentBack = false;
       position.rewinding = false;
       owned.push({ ...plain(position), offset: offset.offset });
     }
@@ -107,8 +136,9 @@ export class SinkPositions {
     for (const [key, position] of this.#positions) {
       if (position.rewinding) continue;
       if (wanted !== undefined && !wanted.has(key)) continue;
-      if (position.taken === position.committed) continue;
-      offsets.push({ ...plain(position), offset: position.taken });
+      const offset = Math.min(position.taken, position.failedFrom);
+      if (offset === position.committed && !position.isUnsaved) continue;
+      offsets.push({ ...plain(position), offset });
     }
     return offsets;
   }
@@ -120,15 +150,29 @@ export class SinkPositions {
       const position = this.#find(offset);
       const limit = limits.get(keyOf(offset.topic, offset.partition));
       if (position === undefined || limit === undefined || position.rewinding) return false;
-      return offset.offset <= limit && offset.offset !== position.committed;
+      const isNews = offset.offset !== position.committed || position.isUnsaved;
+      return isNews && offset.offset <= Math.min(limit, position.failedFrom);
     });
   }
 
   committed(offsets: readonly SinkOffset[]): void {
     for (const offset of offsets) {
       const position = this.#find(offset);
-      if (position !== undefined) position.committed = offset.offset;
+      if (position === undefined) continue;
+      position.committed = offset.offset;
+      position.isUnsaved = false;
     }
+  }
+
+  /** I2: a record failed, and nothing past it is committed; null = nobody says where it was. */
+  failed(record: SinkOffset | null): void {
+    if (record === null) {
+      for (const position of this.#positions.values()) position.failedFrom = position.committed;
+      return;
+    }
+    const position = this.#find(record);
+    if (position === undefined) return;
+    position.failedFrom = Math.min(position.failedFrom, record.offset);
   }
 
   setPaused(partitions: readonly SinkPartition[], paused: boolean): void {

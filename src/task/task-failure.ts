@@ -24,6 +24,20 @@ export function failureTrace(failure: Failure): string {
   return parts.join("\n");
 }
 
+/** The end of a sink task by something it was given, in Connect's words. */
+export function unrecoverable(cause: unknown): TaskError {
+  return new TaskError(
+    "task.put_failed",
+    "Exiting WorkerSinkTask due to unrecoverable exception.",
+    { cause },
+  );
+}
+
+/** A record failed where none may, in Connect's words. */
+export function toleranceExceeded(cause: unknown): TaskError {
+  return new TaskError("task.tolerance_exceeded", "Tolerance exceeded in error handler", { cause });
+}
+
 /** The start request of a task. */
 export function taskStart(spec: TaskSpec): TaskStart {
   return {

@@ -237,9 +237,10 @@ export class FakeConsumer implements SinkConsumer {
   readonly #options: SinkConsumerOptions;
   readonly #positions: number[];
   readonly #paused = new Set<number>();
-  readonly #length: number;
+  #length: number;
   readonly #gap: number;
   #joined = false;
+  #reset: number | undefined;
 
   constructor(options: SinkConsumerOptions, partitions: number, length: number, gap = 0) {
     this.#gap = gap;
@@ -256,6 +257,7 @@ export class FakeConsumer implements SinkConsumer {
       );
     }
     const fetched: Fetched[] = [];
+    this.#tellReset(fetched);
     for (const [partition, position] of this.#positions.entries()) {
       if (this.#paused.has(partition) || position >= this.#length + this.#gap) continue;
       if (position >= this.#length) {
@@ -271,6 +273,19 @@ export class FakeConsumer implements SinkConsumer {
       await new Promise((resolve) => setTimeout(resolve, Math.min(timeoutMs, 2)));
     }
     return fetched;
+  }
+
+  /** The log of partition 0 is another one: reading goes on at `to` of it by itself. */
+  replaceLog(to: number, length: number): void {
+    this.#reset = to;
+    this.#length = length;
+  }
+
+  #tellReset(fetched: Fetched[]): void {
+    if (this.#reset === undefined) return;
+    fetched.push(emptyFetch(0, this.#positions[0] ?? 0, this.#reset));
+    this.#positions[0] = this.#reset;
+    this.#reset = undefined;
   }
 
   assignment() {

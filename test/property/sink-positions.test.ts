@@ -94,7 +94,7 @@ class Sink {
     if (next === undefined || this.rewinding.size > 0) return;
     const through = next + count;
     this.sent.set(partition, through);
-    this.positions.sent({ ...place(partition), offset: through });
+    this.positions.sent({ ...place(partition), firstOffset: next, nextOffset: through });
     this.outstanding.push({ partition, through, life: this.#life.get(partition) as number });
   }
 

@@ -208,6 +208,29 @@ test("offsets without records at the end are committed once all before them are 
 });
 
 for (const { name, answer } of [
+  { name: "", answer: "ok" as const },
+  { name: " whose first put is to be repeated", answer: "retry" as const },
+]) {
+  test(`a sink${name} goes on and commits where a log that was cut off begins`, async () => {
+    let next: "ok" | "retry" = "ok";
+    const onPut = () => {
+      const now = next;
+      next = "ok";
+      return now;
+    };
+    const sink = sinkOf({ onPut }, { partitions: 1 });
+    await committedAll(sink, 50, 1);
+    const before = sink.stream.taken.length;
+    next = answer;
+    sink.consumer().replaceLog(20, 30);
+    await committedAll(sink, 30, 1);
+    await sink.stop();
+    const again = sink.stream.taken.slice(before).map(({ offset }) => offset);
+    assert.deepEqual(again, [20, 21, 22, 23, 24, 25, 26, 27, 28, 29]);
+  });
+}
+
+for (const { name, answer } of [
   { name: "a record that put says has failed", answer: "one failed" as const },
   { name: "a record that the task reports", answer: "report" as const },
 ]) {
@@ -218,6 +241,17 @@ for (const { name, answer } of [
       return true;
     });
     assert.ok(sink.task.meter.totalRecordErrors >= 1);
+  });
+
+  test(`I7: ${name} is not committed past, though later puts succeed`, async () => {
+    let puts = 0;
+    const sink = sinkOf(
+      { onPut: () => (++puts === 2 ? answer : "ok") },
+      { partitions: 1, flushMs: 60_000 },
+    );
+    await assert.rejects(sink.running, /unrecoverable exception/);
+    const committed = sink.consumer().committedOffsets.get(0) ?? 0;
+    assert.ok(committed <= 7, `the record at offset 7 is at fault, ${committed} was committed`);
   });
 }
 
