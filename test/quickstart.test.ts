@@ -126,7 +126,7 @@ test("quickstart survives the death of a plugin and drains on Ctrl-C", async (co
   assert.deepEqual([...new Set(await linesOf(sink))], lines, "all lines, first ones in order");
   assert.deepEqual(await readdir(directory), [], "nothing is left behind");
   await waitFor(() => [...seen].every((one) => !isAlive(one)), {
-    withinMs: 10_000,
+    withinMs: 20_000,
     what: "every plugin process to be gone",
   });
 });

@@ -140,7 +140,7 @@ test("a change that no watch has seen is seen a second later", async (t) => {
       await folders.look();
       return namesOf(folders).length === 1;
     },
-    { withinMs: 5_000, what: "the folder to be seen" },
+    { withinMs: 20_000, what: "the folder to be seen" },
   );
   assert.deepEqual(folders.unusable, []);
 });
@@ -290,11 +290,14 @@ test("a file that is still being written is left alone, and kept under the diges
   const clock = { ...systemClock, sleep };
   const folders = await open({ describe, clock, settleMs: 60_000 });
   for (let part = 0; part < 3; part += 1) {
-    await waitFor(() => rests.length === 1, { withinMs: 5_000, what: "the file to be left alone" });
+    await waitFor(() => rests.length === 1, {
+      withinMs: 20_000,
+      what: "the file to be left alone",
+    });
     await append("# another part\n");
     rests.pop()?.();
   }
-  await waitFor(() => rests.length === 1, { withinMs: 5_000, what: "the file to be left alone" });
+  await waitFor(() => rests.length === 1, { withinMs: 20_000, what: "the file to be left alone" });
   assert.deepEqual(texts, [], "it was run while it was written");
   restless = true;
   rests.pop()?.();
@@ -347,7 +350,7 @@ test("its end ends what is being asked, and nothing is looked at after it", asyn
     });
   await program(join(plugins, "hangs"));
   const folders = await open({ describe });
-  await waitFor(() => folders.unusable.length === 1, { withinMs: 5_000, what: "it to be asked" });
+  await waitFor(() => folders.unusable.length === 1, { withinMs: 20_000, what: "it to be asked" });
   const waiting = folders.look({ name: "nobody", signal: new AbortController().signal });
   await folders.close();
   await waiting;

@@ -7,7 +7,7 @@ import { openEmbedded } from "../../src/embedded/embedded.ts";
 import { fill, openLog, produce, readAll, temporaryFolder } from "../harness/embedded-log.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const soon = { withinMs: 10_000 };
+const soon = { withinMs: 20_000 };
 
 test("retention by size deletes whole old segments and readers go on at what is left", async (t) => {
   const kafka = await openLog(t, { segmentBytes: 500, retentionBytes: 1_000, cleanIntervalMs: 20 });

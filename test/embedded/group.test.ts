@@ -80,7 +80,7 @@ test("a member that does not poll is thrown out, learns that it lost, and comes 
       await other.poll();
       return other.held.length === 2;
     },
-    { withinMs: 10_000, what: "the slow member to be thrown out" },
+    { withinMs: 20_000, what: "the slow member to be thrown out" },
   );
   const stale = [{ topic: "t", partition: 0, offset: 1 }];
   await assert.rejects(slow.consumer.commit(stale), {
@@ -94,7 +94,7 @@ test("a member that does not poll is thrown out, learns that it lost, and comes 
       await other.poll();
       return slow.held.length === 1 && other.held.length === 1;
     },
-    { withinMs: 10_000, what: "both to hold one partition" },
+    { withinMs: 20_000, what: "both to hold one partition" },
   );
   assert.deepEqual(slow.events.slice(0, 2), ["assigned t0@0,t1@0", "lost t0,t1"]);
   assert.deepEqual([...slow.held, ...other.held].sort(), ["t0", "t1"]);

@@ -117,7 +117,8 @@ for (const kind of ["source", "sink"] as const) {
             // An end that was asked for is told at debug only.
             if (at !== "on-shutdown") {
               const died = `plugin process ${pid} (${kind}) was killed by SIGKILL`;
-              assert.ok(fault.host.log.join("\n").includes(died), died);
+              const isTold = (line: string) => line.includes(died);
+              await waitFor(() => fault.host.log.some(isTold), { withinMs: 20_000, what: died });
             }
             await arrivedWhole(kind);
             if (index + 1 === end[kind].length) await fault.delete(kind);
@@ -137,7 +138,7 @@ async function arrivedWhole(kind: Kind): Promise<void> {
       : Array.from({ length: fault.linesWritten }, (_, index) => `line ${index + 1}`);
   const last = wanted.at(-1) as string;
   await waitFor(async () => (await linesOf(file)).includes(last), {
-    withinMs: 15_000,
+    withinMs: 20_000,
     what: `${last} to arrive`,
   });
   const arrived = [...new Set(await linesOf(file))];

@@ -196,7 +196,7 @@ class Round {
 
   async #checkNothingLeft(): Promise<void> {
     await waitFor(() => ![...this.#seen].some(isAlive), {
-      withinMs: 10_000,
+      withinMs: 20_000,
       what: `the processes ${[...this.#seen].filter(isAlive).join(", ")} to end`,
     });
   }

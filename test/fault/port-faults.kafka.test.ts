@@ -123,7 +123,7 @@ describe("a cluster that takes something away", { skip: missing ?? false }, () =
     // The reader waits: it may come back.
     assert.deepEqual(await reader.poll(300), []);
     const again = { name: topic, partitionCount: 1, replicationFactor: 1, config: {} };
-    await waitFor(() => kafka.admin.createTopic(again).catch(() => false), { withinMs: 10_000 });
+    await waitFor(() => kafka.admin.createTopic(again).catch(() => false), { withinMs: 20_000 });
     const patient = kafka.producer({ clientId: "patient", config: { "linger.ms": "0" } });
     assert.ok("at" in (await produce(patient, [{ topic, value: "again" }]))[0]!);
     assert.deepEqual(await readFirst(kafka, topic, 1), ["again"]);
@@ -159,7 +159,7 @@ describe("a cluster that takes something away", { skip: missing ?? false }, () =
         if (outcome !== undefined && "error" in outcome) told = failure(outcome);
         return told !== "";
       },
-      { withinMs: 15_000, what: "the login to end", everyMs: 100 },
+      { withinMs: 20_000, what: "the login to end", everyMs: 100 },
     );
     let polled: unknown;
     await waitFor(

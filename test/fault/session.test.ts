@@ -5,7 +5,7 @@ import { FaultHost } from "../harness/bystander.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const late =
-  /^cannot start plugin [\w-]+: plugin process \d+ \([\w-]+\) did not say hello within 3000 ms/;
+  /^cannot start plugin [\w-]+: plugin process \d+ \([\w-]+\) did not say hello within 5000 ms/;
 
 /** Those that never say hello; the host waits for all of them at once. */
 const strangers: Record<string, RegExp> = {
@@ -23,7 +23,7 @@ describe("a process that never says hello", () => {
   before(async () => {
     fault = await FaultHost.start({
       plugins: Object.keys(strangers).map((name) => ({ name, run: ["session", name] })),
-      worker: { "plugin.connect.timeout.ms": "3000" },
+      worker: { "plugin.connect.timeout.ms": "5000" },
     });
     await fault.during(async () => {
       const names = Object.keys(strangers);
@@ -150,7 +150,7 @@ describe("a process that says hello", () => {
           else assert.match(answer === "" ? await failureOf(name, fails) : answer, says);
           if (log !== undefined)
             await waitFor(() => fault.host.log.slice(from).some((line) => log.test(line)), {
-              withinMs: 10_000,
+              withinMs: 20_000,
               what: `a line of the log like ${log}`,
             });
           await fault.delete(name);

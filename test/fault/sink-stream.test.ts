@@ -90,7 +90,7 @@ async function arriveWhole(name: string): Promise<void> {
   const wanted = Array.from({ length: fault.linesWritten }, (_, index) => `line ${index + 1}`);
   const last = wanted.at(-1) as string;
   await waitFor(async () => (await linesOf(file)).includes(last), {
-    withinMs: 15_000,
+    withinMs: 20_000,
     everyMs: 100,
     what: `${last} to arrive at ${name}`,
   });

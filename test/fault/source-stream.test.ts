@@ -141,7 +141,7 @@ function allArrive(name: string): Promise<void> {
   const last = new RegExp(`^${name}:${numbers + 19}$|^${name}:${numbers}$`);
   return waitFor(
     async () => (await linesOf(join(fault.directory, "good.txt"))).some((line) => last.test(line)),
-    { withinMs: 10_000, everyMs: 100, what: `all records of ${name}` },
+    { withinMs: 20_000, everyMs: 100, what: `all records of ${name}` },
   );
 }
 

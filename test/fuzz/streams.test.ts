@@ -171,7 +171,7 @@ test("whatever a session says, it ends or goes on, and another session answers",
     }
     stream.resume();
     babble(stream, PluginMessageSchema, random);
-    await waitFor(() => w.ended.length > before, { withinMs: 10_000, what: "the session's end" });
+    await waitFor(() => w.ended.length > before, { withinMs: 20_000, what: "the session's end" });
   });
 });
 

@@ -210,7 +210,7 @@ export class FaultHost {
         const all = [status?.connector, ...(status?.tasks ?? [])];
         return all.length === tasks + 1 && all.every((one) => one?.state === "RUNNING");
       },
-      { withinMs: 15_000, everyMs: 100, what: `${name} to run` },
+      { withinMs: 20_000, everyMs: 100, what: `${name} to run` },
     ).catch((error: Error) => {
       const seen = JSON.stringify(status);
       assert.fail(`${error.message}, its status is ${seen}\n${this.describe()}`);
@@ -225,7 +225,7 @@ export class FaultHost {
         const status = await this.status(name);
         return status?.connector.state === "STOPPED" && status.tasks.length === 0;
       },
-      { withinMs: 15_000, everyMs: 100, what: `${name} to be stopped` },
+      { withinMs: 20_000, everyMs: 100, what: `${name} to be stopped` },
     );
     await this.host.request("PUT", `/connectors/${name}/resume`);
     if (outcome === "runs") await this.running(name);

@@ -39,7 +39,7 @@ export class EventStream {
     await waitFor(() => this.events.length >= count, { withinMs: 20_000, what });
   }
 
-  async waitForEnd(withinMs = 5_000): Promise<void> {
+  async waitForEnd(withinMs = 20_000): Promise<void> {
     await waitFor(() => this.hasEnded, { withinMs, what: "the end of the stream" });
   }
 

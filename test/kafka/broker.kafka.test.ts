@@ -66,7 +66,7 @@ describe("a broker of one's own", { skip }, () => {
     await broker.start();
     await waitFor(
       async () => (await askCluster(broker.ports.client, [topic])).topics.get(topic)?.length === 1,
-      { withinMs: 10_000, what: "the topic of before" },
+      { withinMs: 20_000, what: "the topic of before" },
     );
   });
 
@@ -113,7 +113,7 @@ describe("a broker whose disk is full", { skip }, () => {
     const state = async () =>
       (await askCluster(broker.ports.client, [topic])).topics.get(topic)?.[0];
     await waitFor(async () => (await state())?.leader === -1, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       what: "no leader",
     });
     await askVersions(broker.ports.client);
@@ -142,7 +142,7 @@ describe("the end of the process that owns a broker", { skip }, () => {
     process.kill(pid, "SIGSTOP");
     owner.kill("SIGKILL");
     await waitFor(() => !isAlive(pid) && !existsSync(folder), {
-      withinMs: 10_000,
+      withinMs: 20_000,
       what: "the broker's end",
     });
   });

@@ -80,10 +80,10 @@ test("the next fetch is on its way when records are handed out, and no other bef
   const fetches = () =>
     logs.transport.callsOf(fetch).map((call) => call.request.partitions[0]?.offset);
   await waitFor(() => fetcher.fetch().then((found) => found.length > 0), {
-    withinMs: 5_000,
+    withinMs: 20_000,
     what: "a batch",
   });
-  await waitFor(() => fetches().length === 2, { withinMs: 5_000, what: "the fetch ahead" });
+  await waitFor(() => fetches().length === 2, { withinMs: 20_000, what: "the fetch ahead" });
   // I5: nobody takes what came, so nothing else is asked for.
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(fetches(), [0, 1]);
@@ -95,14 +95,14 @@ test("paused partitions are not fetched, and lose nothing of what was here", asy
   for (const partition of [0, 1]) logs.partition("t", partition).append(["0", "1"]);
   fetcher.assign([at(0, 0), at(0, 1)]);
   await waitFor(() => logs.transport.callsOf(fetch).length >= 1, {
-    withinMs: 5_000,
+    withinMs: 20_000,
     what: "a fetch",
   });
   fetcher.setPaused([at(0, 0)], true);
   assert.deepEqual(values(await poll(fetcher, 2)), ["0", "1"]);
   const before = logs.transport.callsOf(fetch).length;
   await waitFor(() => logs.transport.callsOf(fetch).length > before + 1, {
-    withinMs: 5_000,
+    withinMs: 20_000,
     what: "more fetches",
   });
   const last = logs.transport.callsOf(fetch).at(-1);
@@ -126,7 +126,7 @@ test("what is here of a paused partition makes room for the others, and comes ag
         .fetch({ ...at(0), leaderEpoch: -1, maxBytes: 1 }, false);
       return records.length > 200 && logs.transport.callsOf(fetch).some((call) => !call.isOpen);
     },
-    { withinMs: 5_000, what: "an answer" },
+    { withinMs: 20_000, what: "an answer" },
   );
   fetcher.setPaused([at(0, 0)], true);
   logs.partition("t", 1).append(["other"]);
@@ -139,7 +139,7 @@ test("an answer to what was asked before a seek is nobody's", async (t) => {
   const { fetcher, logs, log } = open(t);
   fetcher.assign([at(0)]);
   const isOpen = () => logs.transport.callsOf(fetch).at(-1)?.isOpen === true;
-  await waitFor(isOpen, { withinMs: 5_000, what: "the fetch" });
+  await waitFor(isOpen, { withinMs: 20_000, what: "the fetch" });
   for (const value of numbers(6)) log.append([value]);
   fetcher.seek(at(0), 4);
   assert.deepEqual(values(await poll(fetcher, 2)), ["4", "5"]);
@@ -241,7 +241,7 @@ test("a refusal that no retry helps fails the poll, with partition, broker and K
       (fetched) => values(fetched)[0] === "0",
       (error) => void assert.match(String(error), /TOPIC_AUTHORIZATION_FAILED/),
     );
-  await waitFor(async () => (await isRead()) === true, { withinMs: 5_000, what: "the record" });
+  await waitFor(async () => (await isRead()) === true, { withinMs: 20_000, what: "the record" });
 });
 
 test("a topic that may not be seen fails the poll", async (t) => {

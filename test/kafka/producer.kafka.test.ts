@@ -192,7 +192,7 @@ describe("a producer on a real cluster", { skip: missing ?? false }, () => {
     for (let n = 0; n < 50; n += 1) writer.send(`v${n}`);
     const { open } = broker.proxy;
     await waitFor(() => broker.proxy.open < open, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       what: "the connection to be given up",
     });
     broker.thaw();
@@ -214,7 +214,7 @@ describe("a producer on a real cluster", { skip: missing ?? false }, () => {
       }
       stop.resolve();
     })();
-    await waitFor(() => writer.told.length > 200, { withinMs: 10_000 });
+    await waitFor(() => writer.told.length > 200, { withinMs: 20_000 });
     await broker.kill();
     await broker.start();
     const before = writer.told.length;

@@ -32,12 +32,12 @@ function open(t: TestContext, topics: readonly string[] | ((topic: string) => bo
       stop.abort();
       await running;
     });
-    await waitFor(() => clock.sleepsMs.length === 1, { withinMs: 5_000 });
+    await waitFor(() => clock.sleepsMs.length === 1, { withinMs: 20_000 });
   };
   const pass = async (ms: number) => {
     const before = looks;
     clock.pass(ms);
-    await waitFor(() => looks > before && clock.sleepsMs.length === 1, { withinMs: 5_000 });
+    await waitFor(() => looks > before && clock.sleepsMs.length === 1, { withinMs: 20_000 });
   };
   return { map, clock, subscribed, run, pass };
 }

@@ -64,7 +64,7 @@ test("a login is renewed between the requests before it and those that came behi
   const opened = broker.connections;
   // From 85 % of the session on.
   const sinceMs = performance.now();
-  await waitFor(() => performance.now() - sinceMs > 390, { withinMs: 5_000 });
+  await waitFor(() => performance.now() - sinceMs > 390, { withinMs: 20_000 });
   const versionsBefore = sentBy("role").length;
   await Promise.all([1, 2, 3].map(() => connections.call(node, metadata, brokers)));
   const keys = sentBy("role")
@@ -81,7 +81,7 @@ test("a login that is refused when it is renewed fails those that waited for it"
   await connections.call(node, metadata, brokers);
   broker.answers.set(authenticate, () => refused);
   const sinceMs = performance.now();
-  await waitFor(() => performance.now() - sinceMs > 390, { withinMs: 5_000 });
+  await waitFor(() => performance.now() - sinceMs > 390, { withinMs: 20_000 });
   const calls = [1, 2, 3].map(() => connections.call(node, metadata, brokers));
   for (const call of await Promise.allSettled(calls)) {
     const error = (call as PromiseRejectedResult).reason as HostError;

@@ -259,7 +259,7 @@ describe("the security of connections", { skip: missing ?? false }, () => {
         );
         return failure !== undefined;
       },
-      { withinMs: 10_000, what: "the login to end", everyMs: 50 },
+      { withinMs: 20_000, what: "the login to end", everyMs: 50 },
     );
     const isRefused = (error: unknown) => {
       assert.equal((error as HostError).code, "kafka.authentication_failed", errorTrace(error));
@@ -279,7 +279,7 @@ describe("the security of connections", { skip: missing ?? false }, () => {
           () => true,
           () => false,
         ),
-      { withinMs: 10_000, what: "the login to work again", everyMs: 50 },
+      { withinMs: 20_000, what: "the login to work again", everyMs: 50 },
     );
     await transport.close();
   });

@@ -52,7 +52,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
         await transport.map.refresh([there, absent]);
         return transport.map.topic(there) !== undefined;
       },
-      { withinMs: 10_000, what: "a new topic" },
+      { withinMs: 20_000, what: "a new topic" },
     );
     assert.deepEqual(transport.map.topic(there)?.leaders, [1]);
     assert.equal(transport.map.topicError(there), 0);
@@ -78,7 +78,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
     const of = { kind: "group", id: uniqueName("group") } as const;
     const found = () => transport.map.coordinator(of).catch(() => undefined);
     // The broker makes its topic for the offsets of groups at the first question.
-    await waitFor(async () => (await found()) === 1, { withinMs: 15_000, what: "a coordinator" });
+    await waitFor(async () => (await found()) === 1, { withinMs: 20_000, what: "a coordinator" });
     assert.equal(transport.map.coordinator(of), transport.map.coordinator(of));
     const known = transport.map.coordinator(of);
     transport.map.forgetCoordinator(of);
@@ -105,7 +105,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
         asked = await first.call(node, joinGroup, join);
         return asked.errorCode === brokerCode.memberIdRequired;
       },
-      { withinMs: 10_000, what: "the coordinator" },
+      { withinMs: 20_000, what: "the coordinator" },
     );
     const joined = await first.call(node, joinGroup, { ...join, memberId: asked.memberId });
     assert.equal(joined.errorCode, 0);
@@ -183,7 +183,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
           () => false,
         ),
       {
-        withinMs: 10_000,
+        withinMs: 20_000,
         what: "the broker to answer again",
       },
     );
@@ -252,7 +252,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
     await connections.call(node, metadata, brokers);
     const before = proxy.open;
     await other.close();
-    await waitFor(() => proxy.open <= before - 2, { withinMs: 5_000, what: "closed sockets" });
+    await waitFor(() => proxy.open <= before - 2, { withinMs: 20_000, what: "closed sockets" });
     await assert.rejects(connections.call(node, metadata, brokers), { code: "kafka.closed" });
     await assert.rejects(other.map.refresh([]), { code: "kafka.closed" });
   });

@@ -123,7 +123,7 @@ test("a broker that lacks versions every worker needs is refused when it is conn
     assert.match(error.hint ?? "", /Kafka 2\.4 or newer/);
     return true;
   });
-  await waitFor(() => broker.open === 0, { withinMs: 2_000, what: "its socket to be closed" });
+  await waitFor(() => broker.open === 0, { withinMs: 20_000, what: "its socket to be closed" });
 });
 
 test("the port of a controller is recognised", async () => {
@@ -176,7 +176,7 @@ test("a broker that nobody can reach is looked for anew", async () => {
         () => false,
       ),
     {
-      withinMs: 5_000,
+      withinMs: 20_000,
       what: "the broker to be found",
     },
   );
@@ -244,7 +244,7 @@ test("a connection that was idle for long is replaced before it is used", async 
   await connections.call(node, echo, Buffer.from("x"));
   const before = broker.connections;
   const idleSinceMs = performance.now();
-  await waitFor(() => performance.now() - idleSinceMs > 80, { withinMs: 5_000 });
+  await waitFor(() => performance.now() - idleSinceMs > 80, { withinMs: 20_000 });
   await connections.call(node, echo, Buffer.from("x"));
   assert.equal(broker.connections, before + 1);
 });
@@ -265,7 +265,7 @@ test("brokers that left the cluster are forgotten", async () => {
   await transport!.map.refresh([]);
   await connections.call({ at: "node", node: 2 }, echo, Buffer.from("x"));
   // The map's two, to the way in and to a node, and the role's new one.
-  await waitFor(() => broker.open === 3, { withinMs: 2_000, what: "the old lane to be closed" });
+  await waitFor(() => broker.open === 3, { withinMs: 20_000, what: "the old lane to be closed" });
   await assert.rejects(connections.call(node, echo, Buffer.from("x")), /broker 1 is not known/);
 });
 
@@ -281,10 +281,10 @@ test("while nobody asks, a cluster that is away is left alone", async () => {
   await transport!.map.refresh([]);
   broker.stop();
   await assert.rejects(connections.call(node, metadata, brokers));
-  await waitFor(() => other.connections >= 2, { withinMs: 2_000, what: "the map to look" });
+  await waitFor(() => other.connections >= 2, { withinMs: 20_000, what: "the map to look" });
   const before = other.connections;
   const sinceMs = performance.now();
-  await waitFor(() => performance.now() - sinceMs > 200, { withinMs: 2_000 });
+  await waitFor(() => performance.now() - sinceMs > 200, { withinMs: 20_000 });
   assert.ok(other.connections <= before + 1, `${other.connections - before} more tries`);
   other.stop();
 });
@@ -319,7 +319,7 @@ test("a hang-up at the first request says what to look at", async () => {
 test("a transport that cannot come in leaves nothing behind", async () => {
   broker.answers.set(metadata.key, () => undefined);
   await assert.rejects(open({ "request.timeout.ms": "200" }), { code: "kafka.request_timeout" });
-  await waitFor(() => broker.open === 0, { withinMs: 2_000, what: "its sockets to be closed" });
+  await waitFor(() => broker.open === 0, { withinMs: 20_000, what: "its sockets to be closed" });
 });
 
 for (const { servers, says } of [

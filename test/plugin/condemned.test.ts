@@ -77,7 +77,7 @@ test("the others have one deadline together", async (t) => {
   const startMs = performance.now();
   await hanging.condemn("task alpha-0 did not stop");
   const tookMs = performance.now() - startMs;
-  assert.ok(tookMs >= 490 && tookMs < 5_000, `${tookMs}`);
+  assert.ok(tookMs >= 490 && tookMs < 15_000, `${tookMs}`);
   assert.equal(isAlive(slow.process.pid), false);
   await slow.release();
 });
@@ -96,7 +96,7 @@ test("a task that neither starts nor stops condemns the process, and its start f
   const start = taskStart("source", { behaviour: "start-hangs" }, 300);
   const starting = task.process.startSourceTask(start, noSignal);
   starting.catch(() => {});
-  await waitFor(() => other.condemned.aborted, { withinMs: 10_000, what: "the other to be told" });
+  await waitFor(() => other.condemned.aborted, { withinMs: 20_000, what: "the other to be told" });
   assert.equal(task.condemned.aborted, false);
   await other.release();
   await assert.rejects(starting, {

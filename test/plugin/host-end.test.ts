@@ -41,7 +41,7 @@ for (const { name, ending } of [
       host.kill("SIGKILL");
     }
     await once(host, "exit");
-    await waitFor(() => !isAlive(pid), { withinMs: 6_000, what: "the plugin's end" });
+    await waitFor(() => !isAlive(pid), { withinMs: 20_000, what: "the plugin's end" });
     assert.equal(socketFolders().length, ending === "be killed" ? 1 : 0);
     // What the dead host could not remove itself, a later one does; at once it may be one that starts.
     const left = socketFolders();

@@ -79,7 +79,7 @@ for (const { name, mode, command, expect } of [
     name: "a process that stays silent",
     mode: "silent",
     expect:
-      /^cannot start plugin raw: plugin process \d+ \(raw\) did not say hello within 3000 ms$/,
+      /^cannot start plugin raw: plugin process \d+ \(raw\) did not say hello within 1000 ms$/,
   },
   {
     name: "a wrong token",
@@ -94,7 +94,7 @@ for (const { name, mode, command, expect } of [
 ]) {
   test(`${name} is a launch failure with the reason`, async (t) => {
     const { processes, manifest } = await rawHost(t, {
-      connectMsMax: mode === "silent" ? 3_000 : 20_000,
+      connectMsMax: mode === "silent" ? 1_000 : 20_000,
     });
     const plugin = manifest(mode ?? "", command ?? rawCommand(mode ?? ""));
     await assert.rejects(processes.acquire({ plugin, connector: "alpha" }, noSignal), {

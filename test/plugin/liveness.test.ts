@@ -76,12 +76,6 @@ async function traceOf(name: string, pid: number): Promise<string> {
   return trace;
 }
 
-async function isShownStalled(pid: number): Promise<boolean> {
-  const { body } = await host.request("GET", "/bulkhead/plugins");
-  const processes: { pid: number | null; stalled: boolean }[] = body.processes;
-  return processes.some((one) => one.pid === pid && one.stalled);
-}
-
 async function bystanderCount(): Promise<number> {
   const tasks = await host.tasks();
   const task = tasks.find(({ connector }) => connector === "bystander");
@@ -109,13 +103,11 @@ test(
         t.test("a stopped process, with the time of its last heartbeat", async () => {
           const pid = await create("stopped", "counts");
           process.kill(pid, "SIGSTOP");
-          await waitFor(() => isShownStalled(pid), { withinMs: 20_000, what: "it to be stalled" });
           const trace = await traceOf("stopped", pid);
           assert.match(trace, /has sent no heartbeat since \d{4}-\d\d-\d\dT[\d:.]+Z, \d{4} ms ago/);
           assert.match(trace, /longer than plugin\.heartbeat\.timeout\.ms=2000/);
-          assert.ok(
-            host.log.some((line) => line.includes("is stalled") && line.includes(`${pid}`)),
-          );
+          const told = (line: string) => line.includes("is stalled") && line.includes(`${pid}`);
+          await waitFor(() => host.log.some(told), { withinMs: 20_000, what: "a line about it" });
         }),
         t.test("one whose only thread is in an endless loop of user code", async () => {
           const pid = await create("loops", "loops");
@@ -167,7 +159,7 @@ async function daemonOf(connector: string): Promise<number> {
       pid = Number(said(line ?? "")?.[1] ?? 0);
       return pid > 0;
     },
-    { withinMs: 10_000, what: "the daemon's pid" },
+    { withinMs: 20_000, what: "the daemon's pid" },
   );
   return pid;
 }
@@ -181,7 +173,7 @@ test("time in which the host itself stood still counts for no plugin", async () 
   process.kill(host.pid, "SIGCONT");
   const first = await bystanderCount();
   await waitFor(async () => (await bystanderCount()) > first + 100, {
-    withinMs: 10_000,
+    withinMs: 20_000,
     what: "the bystander's records",
   });
   assert.equal(await host.pidOf("bystander"), pid);

@@ -42,7 +42,7 @@ test("a call that names more than fits into an answer gets a short one, and the 
   const lease = await processes.acquire({ plugin: manifest("good"), connector: "alpha" }, noSignal);
   const asking = lease.process.taskConfigs("alpha", 66, []);
   asking.catch(() => {});
-  await waitFor(() => log.find("answered: ") !== undefined, { withinMs: 10_000 });
+  await waitFor(() => log.find("answered: ") !== undefined, { withinMs: 20_000 });
   assert.match(String(log.find("answered: ")?.["msg"]), /^answered: connector x{900}/);
 });
 

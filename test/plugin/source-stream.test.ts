@@ -79,7 +79,7 @@ test("I5: checkpoints of one partition that nobody takes are one", async (t) => 
   const lease = await processes.acquire({ plugin: manifest("good"), connector: "alpha" }, noSignal);
   const start = taskStart("source", { behaviour: "many-checkpoints" });
   const stream = await lease.process.startSourceTask(start, noSignal);
-  await waitFor(() => log.find("said all") !== undefined, { withinMs: 10_000 });
+  await waitFor(() => log.find("said all") !== undefined, { withinMs: 20_000 });
   const offsets: string[] = [];
   for (;;) {
     const event = await stream.next();

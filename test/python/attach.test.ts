@@ -30,12 +30,12 @@ test("connectors of the command line start when their plugin comes, and go on wh
   t.after(() => host.kill());
   const waits = (line: string) =>
     line.includes("no plugin has class PythonSource, but one to attach may");
-  await waitFor(() => host.log.some(waits), { withinMs: 10_000, what: "the host to wait" });
+  await waitFor(() => host.log.some(waits), { withinMs: 20_000, what: "the host to wait" });
   assert.deepEqual((await host.request("GET", "/connectors")).body, []);
 
   const first = start(t, directory);
   await host.waitForState("copy", "RUNNING");
-  await waitFor(async () => (await linesOf(output)).length > 0, { withinMs: 10_000 });
+  await waitFor(async () => (await linesOf(output)).length > 0, { withinMs: 20_000 });
   first.kill("SIGKILL");
   await host.waitForState("numbers", "UNASSIGNED");
   await host.waitForState("copy", "UNASSIGNED");

@@ -88,7 +88,7 @@ test("each line about a connector says whose it is: connector, task, plugin, pid
     (await linesOf("talk")).filter(({ msg }) => msg.includes(text)).length;
   const reads = await count("the task reads");
   await writeFile(join(directory, "fail-talk"), "");
-  await waitFor(async () => (await count("the task reads")) > reads, { withinMs: 10_000 });
+  await waitFor(async () => (await count("the task reads")) > reads, { withinMs: 20_000 });
   await host.waitForState("talk", "RUNNING");
 
   const tasks = await host.tasks();

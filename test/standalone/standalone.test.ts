@@ -121,8 +121,14 @@ for (const { per, processes } of [
     // A task that has no status yet is in no answer that says RUNNING.
     const running = async () => (await host.tasks()).filter(({ state }) => state === "RUNNING");
     await waitFor(async () => (await running()).length === 4, { withinMs: 30_000 });
-    const pids = descendantsOf(host.pid);
-    assert.equal(pids.length, processes);
+    let pids: readonly number[] = [];
+    await waitFor(
+      () => {
+        pids = descendantsOf(host.pid);
+        return pids.length === processes;
+      },
+      { withinMs: 20_000, what: `${processes} processes` },
+    );
     assert.equal(await host.stop(), 0);
     await waitFor(() => !pids.some(isAlive), { withinMs: 20_000, what: "the plugins to end" });
   });
@@ -142,11 +148,11 @@ test("a paused sink takes nothing and goes on where it was; a stopped connector 
       (await host.tasks()).some(
         (task) => task.connector === "a-source" && task.metrics["source-record-write-total"] === 2,
       ),
-    { withinMs: 10_000, what: "the second line to be in the topic" },
+    { withinMs: 20_000, what: "the second line to be in the topic" },
   );
   assert.deepEqual(await linesOf(directory, "a"), ["one"]);
   await host.request("PUT", "/connectors/a-sink/resume");
-  await waitFor(async () => (await linesOf(directory, "a")).length === 2, { withinMs: 10_000 });
+  await waitFor(async () => (await linesOf(directory, "a")).length === 2, { withinMs: 20_000 });
 
   assert.equal((await host.request("PUT", "/connectors/a-sink/stop")).status, 204);
   const { body } = await host.request("GET", "/connectors/a-sink/status");
@@ -171,7 +177,7 @@ test("what a plugin prints is in the host's log with its connector's name", asyn
   await host.waitForState("printer", "RUNNING");
   await appendFile(join(directory, "a.in"), "hello from a record\n");
   await waitFor(() => host.log.some((line) => line.includes("hello from a record")), {
-    withinMs: 10_000,
+    withinMs: 20_000,
     what: "the line in the log",
   });
   const line = host.log.find((one) => one.includes("hello from a record")) ?? "";

@@ -29,7 +29,7 @@ class Commands {
 
   start(...args: string[]) {
     return spawn(process.execPath, [program, ...args, "--bootstrap-server", this.log], {
-      timeout: 20_000,
+      timeout: 60_000,
       killSignal: "SIGKILL",
       // What it leaves behind can be seen.
       env: { ...process.env, TMPDIR: this.directory },
@@ -126,7 +126,7 @@ test("follow goes on until Ctrl-C, and whoever stops reading ends it", async (t)
   following.stdout.on("data", (chunk) => {
     seen += chunk;
   });
-  await waitFor(() => seen === "one\n", { withinMs: 10_000, what: "the record" });
+  await waitFor(() => seen === "one\n", { withinMs: 20_000, what: "the record" });
   following.kill("SIGINT");
   assert.deepEqual(await once(following, "close"), [0, null]);
   await log.run(["write", "t"], `${"x".repeat(1_000)}\n`.repeat(20_000));
@@ -187,7 +187,7 @@ test("which log is meant comes from the option or the worker file", async (t) =>
   const worker = join(log.directory, "worker.properties");
   await writeFile(worker, `bootstrap.servers=${log.log}\n`);
   const run = async (...args: string[]) => {
-    const child = spawn(process.execPath, [program, ...args], { timeout: 20_000 });
+    const child = spawn(process.execPath, [program, ...args], { timeout: 60_000 });
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
     return stdout + stderr;
   };

@@ -70,7 +70,7 @@ async function committedAll(sink: ReturnType<typeof sinkOf>, length = 50, partit
       const { committedOffsets } = sink.consumer() ?? { committedOffsets: new Map() };
       return [...Array(partitions).keys()].every((one) => committedOffsets.get(one) === length);
     },
-    { withinMs: 10_000, what: "every record to be committed" },
+    { withinMs: 20_000, what: "every record to be committed" },
   );
 }
 

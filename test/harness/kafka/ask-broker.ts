@@ -22,7 +22,7 @@ export interface PartitionView {
 }
 
 /** Resolves when the broker answers at all. @throws Error when it does not in time */
-export async function askVersions(port: number, withinMs = 1_000): Promise<void> {
+export async function askVersions(port: number, withinMs = 5_000): Promise<void> {
   await ask(port, apiVersionsKey, 0, Buffer.alloc(0), withinMs);
 }
 
@@ -30,7 +30,7 @@ export async function askVersions(port: number, withinMs = 1_000): Promise<void>
 export async function askCluster(
   port: number,
   topics: readonly string[] = [],
-  withinMs = 2_000,
+  withinMs = 10_000,
 ): Promise<ClusterView> {
   const names = topics.flatMap((name) => [int16(Buffer.byteLength(name)), Buffer.from(name)]);
   const body = Buffer.concat([int32(topics.length), ...names, Buffer.from([0])]);
@@ -42,7 +42,7 @@ export async function askCoordinator(
   port: number,
   name: string,
   kind: "group" | "transaction",
-  withinMs = 2_000,
+  withinMs = 10_000,
 ): Promise<number> {
   const body = Buffer.concat([text(name), Buffer.from([kind === "group" ? 0 : 1])]);
   const reader = new Reader(await ask(port, findCoordinatorKey, 1, body, withinMs));

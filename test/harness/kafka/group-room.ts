@@ -55,7 +55,7 @@ export class GroupRoom {
       const leaders = map.topic(name)?.leaders ?? [];
       return leaders.length === partitionCount && leaders.every((leader) => leader >= 0);
     };
-    await waitFor(isThere, { withinMs: 10_000, what: "leaders of a new topic" });
+    await waitFor(isThere, { withinMs: 20_000, what: "leaders of a new topic" });
     return name;
   }
 

@@ -87,10 +87,10 @@ export class Stage {
     await this.until(at, () => this.member.state.at === at);
   }
 
-  /** @throws Error after 5 s */
+  /** @throws Error after 20 s */
   async until(what: string, condition: () => boolean): Promise<void> {
     await waitFor(condition, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       what: `${what} (${this.member.state.at})`,
       everyMs: 1,
     });
