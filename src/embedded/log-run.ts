@@ -71,6 +71,10 @@ export async function nextRun(
 /** Whole batches from a place on. */
 async function readBatches(segment: Segment, place: number, bytesMax: number): Promise<Uint8Array> {
   const available = segment.sizeBytes - place;
+  const { tail } = segment;
+  // Published in full: a later one replaces it before it can be read.
+  if (tail !== undefined && tail.place === place && tail.bytes.length === available)
+    return tail.bytes;
   return withSegment(segment, async (file) => {
     let bytes = rawBytes(Math.min(bytesMax, available));
     let length = await readFully(file, bytes, place);

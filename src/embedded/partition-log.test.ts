@@ -170,6 +170,22 @@ test("a damaged batch in a closed segment is an error that names the file, not s
   assert.deepEqual((await read(reopened, 1)).length, 2);
 });
 
+test("a small batch that was just written is read without its file, a large one from it", async (t) => {
+  const directory = await folder(t);
+  const log = await openLog(directory);
+  const emptyFile = async () => truncate(join(directory, (await readdir(directory))[0]!), 0);
+  const position = positionAt(0);
+  for (const value of ["first", "second"]) {
+    await log.append(valuesOf(value));
+    await emptyFile();
+    const run = await log.read(position, 1_000);
+    assert.match(Buffer.from(run!.batches).toString("latin1"), new RegExp(value));
+  }
+  await log.append(valuesOf("x".repeat(20_000)));
+  await emptyFile();
+  await assert.rejects(log.read(position, 1_000), { code: "embedded.log_corrupt" });
+});
+
 test("a full disk fails the batch, keeps the log readable and is over when there is room", async (t) => {
   const directory = await folder(t);
   const log = await openLog(directory, { config: { "segment.bytes": "150" } });

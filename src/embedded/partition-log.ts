@@ -238,6 +238,7 @@ export class PartitionLog implements Syncable {
       await this.#cutTail(this.#place);
       throw error;
     }
+    this.#segments.at(-1)!.keepTail(this.#place, bytes);
     this.#place += bytes.length;
   }
 
@@ -277,6 +278,8 @@ export class PartitionLog implements Syncable {
   async #roll(): Promise<void> {
     await this.sync();
     await this.#closeFile();
+    const full = this.#segments.at(-1);
+    if (full !== undefined) full.tail = undefined;
     const segment = this.#newSegment();
     segment.file = await this.#create(segment);
     this.#segments.push(segment);

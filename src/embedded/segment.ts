@@ -4,6 +4,15 @@ import { join } from "node:path";
 import type { BatchHeader } from "../batch/batch-header.ts";
 import { walkBatches } from "./file-bytes.ts";
 
+/** Larger batches come back from the file: with few records at a time the way there and back is what takes long. */
+const tailBytesMax = 16 * 1024;
+
+/** Bytes of a segment's end. */
+export interface SegmentTail {
+  readonly place: number;
+  readonly bytes: Uint8Array;
+}
+
 /** How far apart the batches are that the index knows. */
 const indexEveryBytes = 64 * 1024;
 
@@ -20,6 +29,8 @@ export class Segment {
   compacted = false;
   /** Open while the log writes to it; a read through it need not open the file. */
   file: FileHandle | undefined;
+  /** The last batch, kept when it is small: whoever waits for it need not ask the disk for it. */
+  tail: SegmentTail | undefined;
   /** It left the log (deleted or rewritten): whoever reads it looks again. */
   gone = false;
 
@@ -48,6 +59,11 @@ export class Segment {
       this.#places.push(place);
     }
     this.#indexedTo = end;
+  }
+
+  /** Keeps a copy of what was written there, unless it is large. */
+  keepTail(place: number, bytes: Uint8Array): void {
+    this.tail = bytes.length <= tailBytesMax ? { place, bytes: new Uint8Array(bytes) } : undefined;
   }
 
   /** A place at or before the batch that holds `offset`, at most 64 KiB and a batch before it. */
