@@ -7,9 +7,9 @@ import { openKafka } from "../../src/kafka/open-kafka.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { type Outcome, produce, recordsOf } from "../harness/embedded-log.ts";
 import { type Broker, startBroker, uniqueName } from "../harness/kafka/broker.ts";
-import { javaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { saslUsers } from "../harness/kafka/sasl-users.ts";
+import { askScramUser } from "../harness/kafka/steer-broker.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const { missing } = await kafkaJars();
@@ -149,9 +149,7 @@ describe("a cluster that takes something away", { skip: missing ?? false }, () =
       listener: { assigned: nothing, revoked: nothing, lost: nothing },
     });
     await waitFor(async () => (await consumer.poll(500)).length > 0, { withinMs: 20_000 });
-    const bob = ["--entity-type", "users", "--entity-name", "bob"];
-    const server = ["--bootstrap-server", broker.direct, "--alter"];
-    await javaTool("ConfigCommand", [...server, ...bob, "--delete-config", "SCRAM-SHA-512"]);
+    await askScramUser(broker.ports.internal, "bob", "SCRAM-SHA-512", undefined);
     let told = "";
     await waitFor(
       async () => {

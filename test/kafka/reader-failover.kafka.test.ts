@@ -12,7 +12,7 @@ import { recordsOf } from "../harness/embedded-log.ts";
 import { uniqueName } from "../harness/kafka/broker.ts";
 import { type Cluster, startCluster } from "../harness/kafka/cluster.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
-import { writeRecords } from "../harness/kafka/record-writer.ts";
+import { RecordWriter } from "../harness/kafka/record-writer.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const { missing } = await kafkaJars();
@@ -21,14 +21,17 @@ const logger = silentLogger();
 describe("reading from three brokers", { skip: missing ?? false }, () => {
   let cluster: Cluster;
   let transport: Transport;
+  let writer: RecordWriter;
 
   before(async () => {
     const config = { "log.cleaner.backoff.ms": "100", "log.initial.task.delay.ms": "100" };
     cluster = await startCluster(3, { config });
     const bootstrapServers = cluster.bootstrap.split(",");
     transport = await createTransport({ bootstrapServers, config: {}, clientId: "test", logger });
+    writer = await RecordWriter.start(cluster.direct);
   });
   after(async () => {
+    await writer?.close();
     await transport?.close();
     await cluster?.stop();
   });
@@ -55,16 +58,16 @@ describe("reading from three brokers", { skip: missing ?? false }, () => {
     await cluster.createTopic(topic, 1, { "min.insync.replicas": "1" });
     const made = reader(t);
     made.assign([{ topic, partition: 0, offset: 0 }]);
-    await writeRecords(cluster.direct, [`write none ${topic} a 3`]);
+    await writer.write([`write none ${topic} a 3`]);
     assert.deepEqual(await next(made, 3), ["a0", "a1", "a2"]);
     const first = await cluster.leaderOf(topic);
     const other = cluster.nodes.find((node) => node !== first)!;
     await cluster.moveLeader(topic, 0, other);
-    await writeRecords(cluster.direct, [`write none ${topic} b 3`]);
+    await writer.write([`write none ${topic} b 3`]);
     assert.deepEqual(await next(made, 3), ["b0", "b1", "b2"]);
     await other.kill();
     await cluster.newLeaderOf(topic, other);
-    await writeRecords(cluster.direct, [`write none ${topic} c 3`]);
+    await writer.write([`write none ${topic} c 3`]);
     assert.deepEqual(await next(made, 3), ["c0", "c1", "c2"]);
     await other.start();
     await cluster.isWhole();
@@ -83,12 +86,12 @@ describe("reading from three brokers", { skip: missing ?? false }, () => {
       `key ${topic} k ${n}`,
       `key ${topic} other ${n}`,
     ]);
-    await writeRecords(cluster.direct, keys.flat());
+    await writer.write(keys.flat());
     const admin = createKafkaAdmin({ transport, logger });
     // Compaction leaves the segment alone that is written to; each of these begins a new one.
     await waitFor(
       async () => {
-        await writeRecords(cluster.direct, [
+        await writer.write([
           ...[`begin ${gone}`, `send ${gone} ${topic} gone`, `abort ${gone}`],
           ...[`begin ${done}`, `send ${done} ${topic} done`, `commit ${done}`],
         ]);
@@ -116,7 +119,7 @@ describe("reading from three brokers", { skip: missing ?? false }, () => {
     // Only a marker is behind the last record.
     const [end = 0] = await admin.endOffsets([{ topic, partition: 0 }]);
     assert.ok((await readAll(topic)).at(-1)!.offset < end - 1);
-    await writeRecords(cluster.direct, [`key ${topic} k later`]);
+    await writer.write([`key ${topic} k later`]);
     await waitFor(() => told.get("k") === "later", { withinMs: 20_000, what: "the record" });
     await log.close();
   });

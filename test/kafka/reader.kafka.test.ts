@@ -18,7 +18,7 @@ import { newRecordSlice } from "../../src/record/record-slice.ts";
 import { recordsOf } from "../harness/embedded-log.ts";
 import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
-import { writeRecords } from "../harness/kafka/record-writer.ts";
+import { RecordWriter } from "../harness/kafka/record-writer.ts";
 
 const { missing } = await kafkaJars();
 
@@ -28,14 +28,19 @@ const collectGarbage = runInNewContext("gc") as () => void;
 describe("reading from a cluster", { skip: missing ?? false }, () => {
   let bootstrap: string;
   let transport: Transport;
+  let writer: RecordWriter;
 
   before(async () => {
     ({ bootstrap } = await sharedKafka());
     const logger = silentLogger();
     const options = { bootstrapServers: [bootstrap], config: {}, clientId: "test", logger };
     transport = await createTransport(options);
+    writer = await RecordWriter.start(bootstrap);
   });
-  after(() => transport?.close());
+  after(async () => {
+    await writer?.close();
+    await transport?.close();
+  });
 
   async function topicOf(partitionCount = 1, config: Record<string, string> = {}): Promise<string> {
     const name = uniqueName("read");
@@ -80,7 +85,7 @@ describe("reading from a cluster", { skip: missing ?? false }, () => {
     const topic = await topicOf();
     const [a, b, c] = ["a", "b", "c"].map((each) => uniqueName(each));
     const open = `${uniqueName("d")}-open`;
-    await writeRecords(bootstrap, [
+    await writer.write([
       ...[`begin ${a}`, `begin ${b}`, `begin ${c}`],
       ...[`send ${a} ${topic} A1`, `send ${b} ${topic} B1`, `send ${c} ${topic} C1`],
       ...[`send ${a} ${topic} A2`, `abort ${b}`, `send ${c} ${topic} C2`],
@@ -122,10 +127,7 @@ describe("reading from a cluster", { skip: missing ?? false }, () => {
     const codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
     const topic = await topicOf();
     const steps = codecs.map((codec) => `write ${codec} ${topic} ${codec}- 2000`);
-    await writeRecords(
-      bootstrap,
-      steps.flatMap((step) => [step, "flush"]),
-    );
+    await writer.write(steps.flatMap((step) => [step, "flush"]));
     const read = await readUntil(reader(t), topic, 0, "zstd-1999");
     const expected = codecs.flatMap((codec) =>
       Array.from({ length: 2000 }, (_, n) => `${codec}-${n}`),

@@ -13,10 +13,10 @@ import {
   storePassword,
   testCertificates,
 } from "../harness/kafka/certificates.ts";
-import { javaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { saslUsers } from "../harness/kafka/sasl-users.ts";
 import type { SecureListener } from "../harness/kafka/secure-listeners.ts";
+import { askScramUser } from "../harness/kafka/steer-broker.ts";
 import { startTcpProxy } from "../harness/kafka/tcp-proxy.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -244,12 +244,7 @@ describe("the security of connections", { skip: missing ?? false }, () => {
     });
     const connections = transport.connections({ clientId: "role" });
     await connections.call(node, metadata, brokers);
-    const entity = ["--entity-type", "users", "--entity-name", "bob"];
-    const server = ["--bootstrap-server", broker.direct];
-    await javaTool("ConfigCommand", [
-      ...[...server, "--alter", ...entity],
-      ...["--delete-config", "SCRAM-SHA-256"],
-    ]);
+    await askScramUser(broker.ports.internal, "bob", "SCRAM-SHA-256", undefined);
     let failure: unknown;
     await waitFor(
       async () => {
@@ -269,10 +264,7 @@ describe("the security of connections", { skip: missing ?? false }, () => {
     };
     isRefused(failure);
     await assert.rejects(connections.call(node, metadata, brokers), isRefused);
-    await javaTool("ConfigCommand", [
-      ...[...server, "--alter", ...entity],
-      ...["--add-config", `SCRAM-SHA-256=[password=${saslUsers.bob}]`],
-    ]);
+    await askScramUser(broker.ports.internal, "bob", "SCRAM-SHA-256", saslUsers.bob);
     await waitFor(
       () =>
         connections.call(node, metadata, brokers).then(

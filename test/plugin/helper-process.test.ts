@@ -97,9 +97,10 @@ test("one that was started ahead ends when nobody comes, or with the host", asyn
   const { processes } = host;
   processes.startAhead(host.manifest("good"));
   await waitFor(() => processes.processes().length > 0, { withinMs: 20_000 });
-  await waitFor(() => processes.processes().length === 0, { withinMs: 20_000 });
+  // On a busy machine its time may be over before it has said hello.
+  await waitFor(() => shown(host).length === 0, { withinMs: 20_000 });
   processes.startAhead(host.manifest("good"));
-  await waitFor(() => processes.processes()[0]?.pid !== null, { withinMs: 20_000 });
+  await waitFor(() => shown(host).length > 0, { withinMs: 20_000 });
   await processes.close();
   assert.deepEqual(shown(host), []);
   processes.startAhead(host.manifest("good"));

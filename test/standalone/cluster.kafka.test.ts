@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { appendFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import type { Kafka } from "../../src/kafka/kafka.ts";
 import { openKafka } from "../../src/kafka/open-kafka.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { decodeOffsetFile } from "../../src/store/offset-file.ts";
@@ -133,9 +134,8 @@ describe("a standalone worker over a cluster", { skip: found.missing ?? false },
       { withinMs: 30_000, what: "Kafka's tool to see what the sink committed" },
     );
     assert.equal(await next.stop(), 0);
-    const args = ["--bootstrap-server", bootstrap, "--list"];
-    const { stdout } = await javaTool("TopicCommand", args);
-    assert.doesNotMatch(stdout, /^connect-(configs|offsets|status)$/m);
+    const own = await looking(bootstrap, ({ admin }) => admin.listTopics());
+    assert.doesNotMatch(own.join("\n"), /^connect-(configs|offsets|status)$/m);
   });
 
   test("goes on by itself when the broker was away, and says so in ready", async (t) => {
@@ -194,8 +194,9 @@ describe("a standalone worker over a cluster", { skip: found.missing ?? false },
   test("a record that the topic does not take fails the task, with topic, size and Kafka's name", async (t) => {
     const lines = await begin(t);
     const { bootstrap } = await sharedKafka();
-    const create1 = ["--bootstrap-server", bootstrap, "--create", "--topic", lines.topic];
-    await javaTool("TopicCommand", [...create1, "--config", "max.message.bytes=2000"]);
+    const topic = { name: lines.topic, partitionCount: 1, replicationFactor: -1 };
+    const config = { "max.message.bytes": "2000" };
+    assert.ok(await looking(bootstrap, ({ admin }) => admin.createTopic({ ...topic, config })));
     const host = await hostOver(t, bootstrap, lines);
     await lines.write("x".repeat(5_000));
     await create(host, lines.source, lines.sourceConfig);
@@ -252,17 +253,27 @@ async function traceOfFailure(host: HostProcess, name: string): Promise<string> 
   return String((await task()).trace);
 }
 
-async function untilStored(bootstrapServers: string, topic: string): Promise<void> {
+async function untilStored(bootstrap: string, topic: string): Promise<void> {
+  await looking(bootstrap, ({ admin }) =>
+    waitFor(
+      async () => {
+        if ((await admin.describeTopic(topic)) === undefined) return false;
+        return (await admin.endOffsets([{ topic, partition: 0 }]))[0] === 1;
+      },
+      { withinMs: 30_000, what: "the first line in the topic" },
+    ),
+  );
+}
+
+/** Looks into a cluster from outside the worker. */
+async function looking<T>(
+  bootstrapServers: string,
+  work: (kafka: Kafka) => Promise<T>,
+): Promise<T> {
   const logger = silentLogger();
   const kafka = await openKafka({ bootstrapServers, config: {}, clientId: "looks", logger });
   try {
-    await waitFor(
-      async () => {
-        if ((await kafka.admin.describeTopic(topic)) === undefined) return false;
-        return (await kafka.admin.endOffsets([{ topic, partition: 0 }]))[0] === 1;
-      },
-      { withinMs: 30_000, what: "the first line in the topic" },
-    );
+    return await work(kafka);
   } finally {
     await kafka.close();
   }

@@ -14,6 +14,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * write CODEC TOPIC VALUE [TIMES]   (one producer for each codec, which batches)
  * key TOPIC KEY VALUE               (null is a null)
  * flush
+ * tell                              (flushes, and says "done")
  * </pre>
  * A key of transactional records is four zero bytes, which a careless reader takes for a marker. A
  * transaction that is still open when stdin ends stays open until it times out.
@@ -47,14 +48,17 @@ public class RecordWriter {
                 .send(record(words[1], bytes(words[2]), words[3]))
                 .get();
         case "flush" -> producers.values().forEach(KafkaProducer::flush);
+        case "tell" -> {
+          producers.values().forEach(KafkaProducer::flush);
+          System.out.println("done");
+          System.out.flush();
+        }
         default -> throw new IllegalArgumentException(line);
       }
     }
     producers.forEach((name, producer) -> {
       if (!name.endsWith("-open")) producer.close();
     });
-    System.out.println("done");
-    System.out.flush();
     Runtime.getRuntime().halt(0);
   }
 

@@ -101,7 +101,7 @@ function viewIn(reader: Reader): ClusterView {
 }
 
 /** One request on one connection; the answer without its size and correlation id. */
-function ask(
+export function ask(
   port: number,
   key: number,
   version: number,
@@ -131,24 +131,25 @@ function ask(
   });
 }
 
-function text(value: string): Buffer {
+export function text(value: string): Buffer {
   const bytes = Buffer.from(value);
   return Buffer.concat([int16(bytes.length), bytes]);
 }
 
-function int16(value: number): Buffer {
+export function int16(value: number): Buffer {
   const bytes = Buffer.alloc(2);
   bytes.writeInt16BE(value);
   return bytes;
 }
 
-function int32(value: number): Buffer {
+export function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32BE(value);
   return bytes;
 }
 
-class Reader {
+/** Reads an answer from its beginning. */
+export class Reader {
   readonly #bytes: Buffer;
   #at = 0;
 

@@ -9,7 +9,7 @@ import {
 } from "./ask-broker.ts";
 import { type Broker, type BrokerOptions, makeBroker, newClusterId } from "./broker.ts";
 import { freePorts } from "./free-ports.ts";
-import { javaTool } from "./java-tool.ts";
+import { askElection, askReplicas } from "./steer-broker.ts";
 
 const joinMsMax = 60_000;
 const startsMax = 3;
@@ -123,18 +123,12 @@ export class Cluster {
     return leader!;
   }
 
-  /** Hands a partition's lead to another node, with nobody ended. Two Java tools: 4 s. */
+  /** Hands a partition's lead to another node, with nobody ended. */
   async moveLeader(topic: string, partition: number, to: Broker): Promise<void> {
     const view = (await this.partitions(topic))[partition];
     const others = (view?.replicas ?? []).filter((id) => id !== to.id);
-    const plan = { version: 1, partitions: [{ topic, partition, replicas: [to.id, ...others] }] };
-    await javaTool("ReassignPartitionsCommand", [
-      ...["--bootstrap-server", this.direct, "--execute"],
-      ...["--reassignment-json-file", await to.write("reassign.json", JSON.stringify(plan))],
-    ]);
-    const which = ["--topic", topic, "--partition", String(partition)];
-    const election = ["--election-type", "preferred", ...which];
-    await javaTool("LeaderElectionCommand", ["--bootstrap-server", this.direct, ...election]);
+    await this.#ask((port) => askReplicas(port, topic, partition, [to.id, ...others]));
+    await this.#ask((port) => askElection(port, topic, partition));
     await waitFor(async () => (await this.leaderOf(topic, partition)) === to, {
       withinMs: joinMsMax,
       what: `node ${to.id} leading ${topic}-${partition}`,

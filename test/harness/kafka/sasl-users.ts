@@ -2,7 +2,7 @@
 
 /**
  * Who may log in, under PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 alike. Under SCRAM a user can be taken
- * away again while the broker runs, with `javaTool("ConfigCommand", …)`; `bob` is there for that.
+ * away again while the broker runs, with `askScramUser`; `bob` is there for that.
  */
 export const saslUsers = { alice: "alice-secret", bob: "bob-secret" } as const;
 
