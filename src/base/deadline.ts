@@ -12,3 +12,20 @@ export async function within<T, L>(work: Promise<T>, ms: number, late: L): Promi
     clearTimeout(timer);
   }
 }
+
+/** Resolves as `work` does, or rejects with the signal's reason as soon as it fires; the work itself goes on. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop: (() => void) | undefined;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        stop = () => reject(signal.reason);
+        if (signal.aborted) stop();
+        else signal.addEventListener("abort", stop, { once: true });
+      }),
+    ]);
+  } finally {
+    if (stop !== undefined) signal.removeEventListener("abort", stop);
+  }
+}

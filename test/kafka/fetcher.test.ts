@@ -1,12 +1,13 @@
 /** Reading partitions of a cluster whose brokers the test plays. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { within } from "../../src/base/deadline.ts";
 import { brokerCode } from "../../src/kafka/broker-error.ts";
 import type { Fetched } from "../../src/kafka/kafka.ts";
 import { fetch } from "../../src/kafka/protocol/fetch.ts";
 import { Fetcher, type FetcherOptions } from "../../src/kafka/reader/fetcher.ts";
 import { KafkaPartitionReader } from "../../src/kafka/reader/partition-reader.ts";
-import { silentLogger } from "../../src/observe/logger.ts";
+import { createLogger, silentLogger } from "../../src/observe/logger.ts";
 import { recordsOf } from "../harness/embedded-log.ts";
 import { ScriptedLogs } from "../harness/kafka/scripted-logs.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -307,6 +308,24 @@ test("poll ends with nothing by its time, its signal and the close", async (t) =
   const last = fetcher.poll(60_000);
   await fetcher.close();
   assert.deepEqual(await last, []);
+});
+
+test("a close does not wait for a cluster that does not say where its topics are", async (t) => {
+  const { fetcher, logs } = open(t);
+  logs.transport.map.isSilent = true;
+  fetcher.assign([at(0)]);
+  await waitFor(() => logs.transport.map.refreshes.length > 0, { withinMs: 20_000 });
+  const closed = fetcher.close().then(() => "closed");
+  assert.equal(await within(closed, 20_000, "waits"), "closed");
+});
+
+test("a partition that nobody leads is told of", async (t) => {
+  const told: string[] = [];
+  const destination = { write: (line: string) => void told.push(line) };
+  const { fetcher } = open(t, { logger: createLogger({ level: "debug", destination }) }, [1, -1]);
+  fetcher.assign([at(0, 1)]);
+  await waitFor(() => told.length > 0, { withinMs: 20_000 });
+  for (const line of told) assert.match(line, /find the leader of t-1: .* LEADER_NOT_AVAILABLE/);
 });
 
 test("a value that cannot be used is refused with its key", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { within } from "../../src/base/deadline.ts";
 import { brokerCode } from "../../src/kafka/broker-error.ts";
 import { joinGroup } from "../../src/kafka/protocol/join-group.ts";
 import { leaveGroup } from "../../src/kafka/protocol/leave-group.ts";
@@ -235,6 +236,19 @@ for (const { name, instanceId, leaves } of [
     await stage.member.leave();
     assert.equal(stage.transport.callsOf(leaveGroup).length, leaves);
     assert.equal(stage.member.state.at, "left");
+  });
+}
+
+for (const { name, offer, isSilent } of [
+  { name: "its topics are looked for", offer: () => new Promise<never>(() => {}), isSilent: false },
+  { name: "its group's broker is looked for", offer: async () => [], isSilent: true },
+]) {
+  test(`a member that is closed while ${name} waits for no answer`, async (t) => {
+    const stage = new Stage(t, { offer });
+    stage.transport.map.isSilent = isSilent;
+    stage.member.join();
+    const left = stage.member.leave().then(() => "left");
+    assert.equal(await within(left, 20_000, "waits"), "left");
   });
 }
 

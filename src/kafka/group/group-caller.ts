@@ -1,3 +1,4 @@
+import { unlessAborted } from "../../base/deadline.ts";
 import { RetriableError } from "../../base/error.ts";
 import type { CallOptions, Connections, Transport } from "../calls.ts";
 import type { Api } from "../protocol/api.ts";
@@ -20,8 +21,9 @@ export class GroupCaller {
     request: Request,
     options: CallOptions = {},
   ): Promise<Response> {
-    const node = await this.#transport.map.coordinator(this.#key);
-    options.signal?.throwIfAborted();
+    const { signal } = options;
+    const found = this.#transport.map.coordinator(this.#key);
+    const node = await (signal === undefined ? found : unlessAborted(found, signal));
     this.#node = node;
     try {
       return await connections.call({ at: "node", node }, api, request, options);

@@ -8,7 +8,7 @@
  */
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { within } from "../../base/deadline.ts";
+import { unlessAborted, within } from "../../base/deadline.ts";
 import { errorLine, FencedError, RetriableError } from "../../base/error.ts";
 import { Scope } from "../../base/scope.ts";
 import { brokerError } from "../broker-error.ts";
@@ -194,8 +194,7 @@ export class GroupMember {
   /** @throws RetriableError for what may pass, anything else for what will not */
   async #joinOnce(signal: AbortSignal): Promise<"done" | "again"> {
     const { timing, groupId, ...options } = { ...this.#options, groupId: this.caller.groupId };
-    const protocols = await this.#options.offer();
-    signal.throwIfAborted();
+    const protocols = await unlessAborted(this.#options.offer(), signal);
     const { sessionTimeoutMs, rebalanceTimeoutMs, requestTimeoutMs } = timing;
     const request = {
       groupId,
@@ -226,8 +225,8 @@ export class GroupMember {
   async #sync(joined: JoinGroupResponse, signal: AbortSignal): Promise<"done" | "again"> {
     const { memberId, leaderId, generation, protocol, members, isDealt } = joined;
     const isLeader = memberId === leaderId;
-    const shares = isLeader ? await this.#options.assign(protocol, members, isDealt) : [];
-    signal.throwIfAborted();
+    const dealing = isLeader ? this.#options.assign(protocol, members, isDealt) : [];
+    const shares = await unlessAborted(Promise.resolve(dealing), signal);
     const request = {
       groupId: this.caller.groupId,
       generation,

@@ -1,5 +1,6 @@
 import { Backoff } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
+import { unlessAborted } from "../../base/deadline.ts";
 import { errorLine, RetriableError } from "../../base/error.ts";
 import type { Logger } from "../../observe/logger.ts";
 import { brokerCode, brokerError } from "../broker-error.ts";
@@ -85,9 +86,10 @@ export class SubscribedTopics {
       await clock.sleep(Math.min(pauseMs, ageMsMax), signal);
       if (signal.aborted) return;
       try {
-        await this.look();
+        await unlessAborted(this.look(), signal);
         if (!this.#isAnyMissing) this.#missing.reset();
       } catch (error) {
+        if (signal.aborted) return;
         if (error instanceof RetriableError) {
           logger.debug({ reason: errorLine(error) }, "cannot look for topics, trying again");
         } else this.failure = error;

@@ -7,10 +7,11 @@
  */
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { unlessAborted } from "../../base/deadline.ts";
 import { RetriableError } from "../../base/error.ts";
 import type { Scope } from "../../base/scope.ts";
 import type { Logger } from "../../observe/logger.ts";
-import { brokerError } from "../broker-error.ts";
+import { brokerCode, brokerError } from "../broker-error.ts";
 import type { Connections, Transport } from "../calls.ts";
 import { type FetchResponse, fetch } from "../protocol/fetch.ts";
 import type { FetchPlace } from "./fetch-place.ts";
@@ -226,11 +227,12 @@ export class FetchSender {
   async #refreshNow(topics: readonly string[]): Promise<void> {
     const { transport, logger, scope } = this.#options;
     try {
-      await transport.map.refresh(topics);
+      await unlessAborted(transport.map.refresh(topics), scope.signal);
       for (const topic of topics) {
         const code = transport.map.topicError(topic) ?? 0;
         if (code !== 0) throw brokerError(code, `find topic ${topic}`);
       }
+      this.#assertLed(new Set(topics));
     } catch (error) {
       if (scope.signal.aborted) return;
       if (!(error instanceof RetriableError)) throw error;
@@ -243,6 +245,15 @@ export class FetchSender {
       this.#isRefreshing = false;
       this.#mapRetryAtMs = this.#clock.elapsedMs() + this.#mapBackoff.nextDelayMs();
       this.nudge();
+    }
+  }
+
+  /** @throws RetriableError that names the first partition which nobody leads */
+  #assertLed(topics: ReadonlySet<string>): void {
+    for (const place of this.#options.places()) {
+      if (place.isPaused || !topics.has(place.topic) || this.#leaderOf(place) >= 0) continue;
+      const doing = `find the leader of ${place.topic}-${place.partition}`;
+      throw brokerError(brokerCode.leaderNotAvailable, doing);
     }
   }
 

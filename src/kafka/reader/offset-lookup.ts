@@ -1,6 +1,7 @@
 /** Where partitions begin and end, and which record is the first of a time: asked of their leaders. */
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { unlessAborted } from "../../base/deadline.ts";
 import { RetriableError } from "../../base/error.ts";
 import { brokerCode, brokerError, isRetriableCode } from "../broker-error.ts";
 import type { ClusterMap, Connections } from "../calls.ts";
@@ -32,7 +33,7 @@ export async function lookUpOffsets(
   queries: readonly OffsetQuery[],
   options: OffsetLookupOptions,
 ): Promise<readonly number[]> {
-  const { map, signal, clock = systemClock, timeoutMs = 60_000 } = options;
+  const { signal, clock = systemClock, timeoutMs = 60_000 } = options;
   const endMs = clock.elapsedMs() + timeoutMs;
   const backoff = new Backoff({ firstMs: 50, maxMs: 1_000 });
   const round: Round = { found: new Map(), lastError: undefined };
@@ -46,7 +47,7 @@ export async function lookUpOffsets(
     if (clock.elapsedMs() + delayMs > endMs) throw round.lastError;
     await clock.sleep(delayMs, signal);
     try {
-      await map.refresh([...new Set(left.map(({ topic }) => topic))]);
+      await refresh(left, options);
     } catch (error) {
       note(round, error);
     }
@@ -66,7 +67,7 @@ async function askRound(
   const { map } = options;
   const unknown = queries.filter(({ topic }) => map.topicError(topic) === undefined);
   try {
-    if (unknown.length > 0) await map.refresh([...new Set(unknown.map(({ topic }) => topic))]);
+    if (unknown.length > 0) await refresh(unknown, options);
   } catch (error) {
     note(round, error);
     return;
@@ -80,6 +81,14 @@ async function askRound(
     else known.push(query);
   }
   await Promise.all([...byLeader].map(([node, each]) => askLeader(node, each, round, options)));
+}
+
+async function refresh(
+  queries: readonly OffsetQuery[],
+  { map, signal }: OffsetLookupOptions,
+): Promise<void> {
+  const asking = map.refresh([...new Set(queries.map(({ topic }) => topic))]);
+  await (signal === undefined ? asking : unlessAborted(asking, signal));
 }
 
 async function askLeader(

@@ -268,6 +268,8 @@ export class ScriptedMap implements ClusterMap {
   readonly refreshes: { topics: readonly string[]; create: boolean }[] = [];
   /** Fails refreshes from now on. */
   failure: Error | undefined;
+  /** No broker answers from now on. */
+  isSilent = false;
   readonly #told = new Map<string, TopicPlaces>();
   readonly #toldErrors = new Map<string, number>();
   readonly #forgotten: CoordinatorKey[] = [];
@@ -301,7 +303,7 @@ export class ScriptedMap implements ClusterMap {
 
   async refresh(topics: readonly string[], options: { create?: boolean } = {}): Promise<void> {
     this.refreshes.push({ topics, create: options.create ?? false });
-    await new Promise(setImmediate);
+    await this.#answered();
     if (this.failure !== undefined) throw this.failure;
     for (const name of topics) this.#tell(name, options.create ?? false);
   }
@@ -311,6 +313,7 @@ export class ScriptedMap implements ClusterMap {
   }
 
   async coordinator(of: CoordinatorKey): Promise<number> {
+    if (this.isSilent) await this.#answered();
     return this.coordinators.get(`${of.kind} ${of.id}`) ?? this.#nodes[0] ?? 1;
   }
 
@@ -321,6 +324,11 @@ export class ScriptedMap implements ClusterMap {
   /** What was forgotten so far. */
   get forgotten(): readonly CoordinatorKey[] {
     return this.#forgotten;
+  }
+
+  async #answered(): Promise<void> {
+    if (this.isSilent) await new Promise(() => {});
+    await new Promise(setImmediate);
   }
 
   #tell(name: string, create: boolean): void {
