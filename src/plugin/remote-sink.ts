@@ -92,6 +92,11 @@ export class RemoteSink implements SinkStream {
     return this.#stream.started;
   }
 
+  get isAsked(): boolean {
+    const isOpening = this.#opened !== undefined || this.#closed !== undefined;
+    return isOpening || this.#puts.length > 0 || this.#flushes.length > 0;
+  }
+
   topicId(topic: string): number {
     return this.#definitions.topicId(topic);
   }

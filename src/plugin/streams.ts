@@ -83,6 +83,8 @@ export interface SinkStream {
   nextEvent(): Promise<SinkEvent | undefined>;
   tryEvent(): SinkEvent | undefined;
   errantReceipt(reportId: number, failure: Failure | undefined): void;
+  /** An open, close, put or flush has no answer yet. */
+  readonly isAsked: boolean;
   /** As a source's. */
   stop(timeoutMs: number): Promise<Failure | undefined>;
   readonly ended: Promise<string>;

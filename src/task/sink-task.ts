@@ -17,6 +17,13 @@ const batchRecordsMax = 10_000;
 /** A put of about this size costs the host least per record. */
 const putBytesGoal = 1_048_576;
 
+/** The plugin's side of one task. */
+interface PluginSide {
+  readonly stream: SinkStream;
+  readonly delivery: SinkDelivery;
+  readonly lease: ProcessLease;
+}
+
 export class SinkTask extends ProcessTask<SinkStream> {
   #polling: AbortController | undefined;
   #shown: "RUNNING" | "PAUSED" | undefined;
@@ -38,7 +45,8 @@ export class SinkTask extends ProcessTask<SinkStream> {
       this.#wake();
     };
     const looping = new AbortController();
-    const limited = this.#limitStop(signal, looping.signal, delivery, lease);
+    const plugin = { stream, delivery, lease };
+    const limited = this.#limitStop(signal, looping.signal, plugin);
     const forget = this.target.onChange(() => this.#wake());
     const pumping = this.#pump(stream, delivery);
     signal.addEventListener("abort", wake, { once: true });
@@ -54,7 +62,7 @@ export class SinkTask extends ProcessTask<SinkStream> {
       signal.removeEventListener("abort", wake);
       forget();
       await limited;
-      await this.#finish(stream, consumer, delivery, lease);
+      await this.#finish(consumer, plugin);
       await pumping;
     }
     if (delivery.failure !== undefined) throw delivery.failure;
@@ -73,16 +81,15 @@ export class SinkTask extends ProcessTask<SinkStream> {
   }
 
   /** Once asked to stop, an open, flush or put that does not end must not hold the task for ever. */
-  async #limitStop(
-    signal: AbortSignal,
-    ended: AbortSignal,
-    delivery: SinkDelivery,
-    lease: ProcessLease,
-  ): Promise<void> {
+  async #limitStop(signal: AbortSignal, ended: AbortSignal, plugin: PluginSide): Promise<void> {
     const either = AbortSignal.any([signal, ended]);
     if (!either.aborted) await once(either, "abort");
-    if (!ended.aborted) await this.parts.clock.sleep(this.spec.limits.stopMsMax, ended);
-    if (!ended.aborted) await this.#condemn(lease, delivery, "did not finish its last call");
+    while (!ended.aborted) {
+      await this.parts.clock.sleep(this.spec.limits.stopMsMax, ended);
+      if (ended.aborted || !plugin.stream.isAsked) continue;
+      await this.#condemn(plugin, "did not finish its last call");
+      return;
+    }
   }
 
   #consumer(delivery: SinkDelivery): SinkConsumer {
@@ -134,25 +141,24 @@ export class SinkTask extends ProcessTask<SinkStream> {
   }
 
   /** Results, Flush, Close, commit (inside the consumer's close), then Stop. */
-  async #finish(
-    stream: SinkStream,
-    consumer: SinkConsumer | undefined,
-    delivery: SinkDelivery,
-    lease: ProcessLease,
-  ): Promise<void> {
+  async #finish(consumer: SinkConsumer | undefined, plugin: PluginSide): Promise<void> {
     const { stopMsMax } = this.spec.limits;
-    if (consumer !== undefined) await this.#leave(consumer, delivery, lease);
+    if (consumer !== undefined) await this.#leave(consumer, plugin);
     this.#stopped = true;
     try {
-      const failure = await stream.stop(stopMsMax);
+      const failure = await plugin.stream.stop(stopMsMax);
       if (failure) this.parts.logger.warn({ reason: failure.text }, "the plugin's stop failed");
     } catch (error) {
-      if (isLate(error)) await this.#condemn(lease, delivery, "did not stop");
+      if (isLate(error)) await this.#condemn(plugin, "did not stop");
     }
   }
 
-  /** Leaves the group by the deadline, which flushes, closes and commits. */
-  async #leave(consumer: SinkConsumer, delivery: SinkDelivery, lease: ProcessLease): Promise<void> {
+  /**
+   * Leaves the group, which flushes, closes and commits. The plugin's part has a deadline; a log that is
+   * slow to take the commit is the consumer's to bound, and no reason to end a process that others use.
+   */
+  async #leave(consumer: SinkConsumer, plugin: PluginSide): Promise<void> {
+    const { delivery, stream } = plugin;
     const closing = consumer.close().then(
       () => "closed" as const,
       (error: unknown) => {
@@ -160,12 +166,14 @@ export class SinkTask extends ProcessTask<SinkStream> {
         return "closed" as const;
       },
     );
-    if ((await within(closing, this.spec.limits.stopMsMax, "late" as const)) === "closed") return;
-    await this.#condemn(lease, delivery, "did not finish its last put");
-    await closing;
+    while ((await within(closing, this.spec.limits.stopMsMax, "late" as const)) === "late") {
+      if (!stream.isAsked) continue;
+      await this.#condemn(plugin, "did not finish its last put");
+      await closing;
+    }
   }
 
-  async #condemn(lease: ProcessLease, delivery: SinkDelivery, fault: string): Promise<void> {
+  async #condemn({ delivery, lease }: PluginSide, fault: string): Promise<void> {
     const reason = `task ${this.spec.id.connector}-${this.spec.id.task} ${fault}`;
     this.parts.logger.warn({ reason }, "the task did not stop in time, ending its process");
     delivery.pluginGone(reason);

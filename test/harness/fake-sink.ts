@@ -53,6 +53,7 @@ export class FakeSinkStream implements SinkStream {
   #queue: Promise<unknown> = Promise.resolve();
   #outstanding = 0;
   #gone = false;
+  #isOpening = false;
   readonly #end = deferred<string>();
 
   constructor(script: SinkScript) {
@@ -83,10 +84,16 @@ export class FakeSinkStream implements SinkStream {
     this.formIdsTaken = 0;
   }
 
+  get isAsked(): boolean {
+    return this.#isOpening || this.#outstanding > 0;
+  }
+
   async open(partitions: readonly SinkOffset[]): Promise<undefined> {
     assert.equal(this.#outstanding, 0, "open with a put or flush outstanding");
     this.calls.push(`open ${partitions.map(text).join(" ")}`);
+    this.#isOpening = true;
     if (this.#script.onOpen?.() === "hang") await this.#never();
+    this.#isOpening = false;
     return undefined;
   }
 

@@ -270,6 +270,21 @@ for (const { name, script } of [
   });
 }
 
+test("a log that is slow to take the last commit does not cost the plugin its process", async () => {
+  const sink = sinkOf({}, { partitions: 1, flushMs: 60_000 });
+  await waitFor(() => sink.stream.taken.length === 50, { withinMs: 20_000 });
+  const stored = deferred();
+  sink.consumer().commit = () => stored.promise;
+  const stopping = sink.stop();
+  // More than twice the deadline for the plugin.
+  const beganMs = performance.now();
+  await waitFor(() => performance.now() - beganMs > 700, { withinMs: 20_000 });
+  stored.resolve();
+  await stopping;
+  assert.deepEqual(sink.lease.condemnedFor, []);
+  assert.equal(sink.stream.calls.at(-1), "stop");
+});
+
 test("a flush that takes too long is counted once, and nothing is committed", async () => {
   const sink = sinkOf({ onFlush: () => "hang" }, { partitions: 1 });
   await waitFor(() => sink.task.meter.offsetCommitSkipTotal > 0, { withinMs: 20_000 });
