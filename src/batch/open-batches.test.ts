@@ -125,6 +125,36 @@ test("a reader chooses batches, and those that it leaves out are not decompresse
   assert.equal(opened.nextOffset, 3);
 });
 
+for (const { name, broken } of [
+  {
+    name: "a wrong checksum",
+    broken: damagedAt(await batchOf(["c"], 3), at.records).fill(0, at.crc, at.crc + 4),
+  },
+  {
+    name: "no gzip in it",
+    broken: withPayload(await batchOf(["x"], 3, "gzip"), Buffer.from("none")),
+  },
+  {
+    name: "no gzip in it, seen in another thread",
+    broken: withPayload(await batchOf(["x"], 3, "gzip"), Buffer.alloc(70_000, 0xff)),
+  },
+]) {
+  test(`a batch with ${name} ends a run, and what is before it is read all the same`, async () => {
+    const good = [await batchOf(["a"], 0), await batchOf(["b", "c"], 1, "zstd")];
+    const behind = [await batchOf(["e"], 4), await batchOf(["f"], 5, "lz4")];
+    const bytes = Buffer.concat([...good, broken, ...behind]);
+    const opened = await openBatches(bytes, options);
+    assert.deepEqual(valuesOf(opened), ["0 a", "1 b", "2 c"]);
+    const { nextOffset, recordCount, end } = opened;
+    assert.deepEqual(
+      { nextOffset, recordCount, end },
+      { nextOffset: 3, recordCount: 3, end: good[0]!.length + good[1]!.length },
+    );
+    const again = openBatches(bytes, { ...options, start: end, firstOffset: nextOffset });
+    await assert.rejects(again, { code: "batch.corrupt", message: /offset 3 of orders-3/ });
+  });
+}
+
 test("I5: a run ends when enough was decompressed, and the next one goes on there", async () => {
   const parts: Uint8Array[] = [];
   for (let n = 0; n < 5; n++) parts.push(await batchOf(["x".repeat(40_000)], n, codecs[n % 4]));

@@ -36,7 +36,8 @@ export interface OpenOptions {
   readonly batchBytesMax?: number;
   /**
    * Asked once for each batch of the run in order, control batches too, after its checksum was seen to be
-   * right; false leaves the batch out. The header is used again, its places are in `bytes`.
+   * right; false leaves the batch out. The header is used again, its places are in `bytes`. After a run
+   * that ended before a broken batch the next run asks again from that one on.
    */
   readonly keeps?: (header: BatchHeader, bytes: Uint8Array) => boolean;
 }
@@ -59,43 +60,68 @@ type Piece =
   | { at: "plain"; start: number; end: number }
   | { at: "opened"; header: number; attributes: number; records: Uint8Array };
 
+/** How far a run has come: behind the last batch. */
+interface Reached {
+  readonly place: number;
+  readonly nextOffset: number;
+  readonly pieceCount: number;
+}
+
 /** One run while it is put together. */
 interface Opening {
   readonly pieces: Piece[];
   readonly inThread: Promise<void>[];
   openedBytes: number;
+  /** The first batch that cannot be opened, and what is before it. */
+  broken: { readonly before: Reached; readonly error: unknown } | undefined;
 }
 
 /**
  * The next run of batches. An unfinished batch at the end is left where it is. The checksum field of a
- * batch that was compressed is that of its compressed form.
- * @throws TaskError `batch.corrupt` for a wrong checksum or a damaged payload, `batch.too_large`,
- *   `batch.format_old`, `batch.codec_missing`; nothing of the run is told then
+ * batch that was compressed is that of its compressed form. A batch that cannot be opened ends the run
+ * before it: what precedes it is not lost with it.
+ * @throws TaskError when that is the first one: `batch.corrupt` for a wrong checksum or a damaged
+ *   payload, `batch.too_large`, `batch.format_old`, `batch.codec_missing`
  */
 export async function openBatches(bytes: Uint8Array, options: OpenOptions): Promise<OpenedBatches> {
-  const { firstOffset, openedBytesMax = openedBytesMaxDefault, end = bytes.length } = options;
+  const { firstOffset, start = 0, end = bytes.length } = options;
+  const { openedBytesMax = openedBytesMaxDefault } = options;
   const header = new BatchHeader();
-  const opening: Opening = { pieces: [], inThread: [], openedBytes: 0 };
-  let nextOffset = firstOffset;
-  let place = options.start ?? 0;
-  for (; readHeader(header, bytes, place, end, options); place = header.end) {
-    const isCompressed = (header.attributes & attribute.compression) !== 0;
-    if (isCompressed && opening.openedBytes >= openedBytesMax) break;
-    if (!options.isChecked) check(header, bytes, options);
-    const isKept = options.keeps?.(header, bytes) ?? true;
-    if (header.lastOffset < firstOffset) continue;
-    nextOffset = header.lastOffset + 1;
-    if (!isKept) continue;
-    if (!isCompressed) {
-      addPlain(opening.pieces, header);
-      continue;
+  const opening: Opening = { pieces: [], inThread: [], openedBytes: 0, broken: undefined };
+  let reached: Reached = { place: start, nextOffset: firstOffset, pieceCount: 0 };
+  try {
+    while (readHeader(header, bytes, reached.place, end, options)) {
+      const isCompressed = (header.attributes & attribute.compression) !== 0;
+      if (opening.broken || (isCompressed && opening.openedBytes >= openedBytesMax)) break;
+      if (!options.isChecked) check(header, bytes, options);
+      const isKept = options.keeps?.(header, bytes) ?? true;
+      const isWanted = header.lastOffset >= firstOffset;
+      if (isWanted && isKept && isCompressed) {
+        if (opening.inThread.length >= threadsMax) await Promise.all(opening.inThread.splice(0));
+        open(opening, bytes, header, reached, options);
+      } else if (isWanted && isKept) addPlain(opening.pieces, header);
+      reached = {
+        place: header.end,
+        nextOffset: isWanted ? header.lastOffset + 1 : reached.nextOffset,
+        pieceCount: opening.pieces.length,
+      };
     }
-    if (opening.inThread.length >= threadsMax) await Promise.all(opening.inThread.splice(0));
-    open(opening, bytes, header, options);
+  } catch (error) {
+    breakOff(opening, reached, error);
   }
   await Promise.all(opening.inThread);
-  const batches = gather(bytes, opening.pieces);
+  const { broken } = opening;
+  if (broken?.before.place === start) throw broken.error;
+  const { place, nextOffset, pieceCount } = broken?.before ?? reached;
+  const batches = gather(bytes, opening.pieces.slice(0, pieceCount));
   return { batches, firstOffset, nextOffset, recordCount: count(batches, firstOffset), end: place };
+}
+
+/** The first one counts, which need not be the first to be known of. */
+function breakOff(opening: Opening, before: Reached, error: unknown): void {
+  const { broken } = opening;
+  if (broken === undefined || before.place < broken.before.place)
+    opening.broken = { before, error };
 }
 
 /** False where no whole batch stands any more. */
@@ -151,6 +177,7 @@ function open(
   opening: Opening,
   bytes: Uint8Array,
   header: BatchHeader,
+  before: Reached,
   options: OpenOptions,
 ): void {
   const name = nameOf(header, options);
@@ -175,11 +202,12 @@ function open(
     return;
   }
   opening.openedBytes += expectedBytes;
-  const kept = done.then((records) => {
-    piece.records = records;
-  });
-  // Should another batch fail first, nobody waits for this one.
-  kept.catch(() => {});
+  const kept = done.then(
+    (records) => {
+      piece.records = records;
+    },
+    (error: unknown) => breakOff(opening, before, error),
+  );
   opening.inThread.push(kept);
 }
 

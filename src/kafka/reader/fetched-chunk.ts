@@ -19,7 +19,9 @@ export class FetchedChunk {
   readonly #address: string;
   readonly #bytes: Uint8Array;
   readonly #held: HeldAnswer | undefined;
-  readonly #aborted: AbortedFilter;
+  readonly #aborted: AbortedFilter | undefined;
+  /** What the filter said of the batch at a place: it wants to be asked once. */
+  readonly #leftOut = new Map<number, boolean>();
   readonly #end: number;
   #at = 0;
   #offset: number;
@@ -29,7 +31,7 @@ export class FetchedChunk {
     this.#address = address;
     this.#partition = { topic: from.topic, partition: from.partition };
     this.#bytes = from.records;
-    this.#aborted = new AbortedFilter(from.aborted);
+    this.#aborted = from.aborted.length > 0 ? new AbortedFilter(from.aborted) : undefined;
     this.#offset = offset;
     const header = new BatchHeader();
     let end = 0;
@@ -60,16 +62,25 @@ export class FetchedChunk {
    * @throws TaskError as `openBatches`
    */
   async open(): Promise<Fetched> {
+    const aborted = this.#aborted;
     const { batches, firstOffset, nextOffset, recordCount, end } = await openBatches(this.#bytes, {
       source: `${this.#partition.topic}-${this.#partition.partition} (from ${this.#address})`,
       firstOffset: this.#offset,
       start: this.#at,
       end: this.#end,
-      keeps: (header) => !this.#aborted.leavesOut(header),
+      ...(aborted && { keeps: (header) => !this.#leavesOut(aborted, header) }),
     });
     this.#at = end;
     this.#offset = nextOffset;
     return { ...this.#partition, batches, firstOffset, nextOffset, recordCount };
+  }
+
+  #leavesOut(aborted: AbortedFilter, header: BatchHeader): boolean {
+    const known = this.#leftOut.get(header.start);
+    if (known !== undefined) return known;
+    const leavesOut = aborted.leavesOut(header);
+    this.#leftOut.set(header.start, leavesOut);
+    return leavesOut;
   }
 
   /** Nothing of it is needed any more, once. */
