@@ -17,6 +17,7 @@ import type {
   FailureClass,
   FailureCode,
   OffsetsAltered,
+  PutResult,
   Run,
   SinkOffset,
   SinkPartition,
@@ -139,6 +140,28 @@ export function runsFromProto(runs: readonly pbError.Run[], count: number): Run[
   });
   if (sum !== count) throw protocolError(`runs add up to ${sum} instead of ${count} records`);
   return result;
+}
+
+/** @throws TaskError `plugin.protocol_error` when it is none, or its runs do not add up to the count */
+export function putResultFromProto(message: pbSink.PutResult, count: number): PutResult {
+  const epoch = Number(message.epoch);
+  const { kind } = message;
+  switch (kind.case) {
+    case "ok":
+      return { at: "ok" };
+    case "runs":
+      return { at: "runs", runs: runsFromProto(kind.value.runs, count) };
+    case "retry": {
+      const failure = failureOrUnnamed(kind.value.failure);
+      return { at: "retry", retryAfterMs: Number(kind.value.retryAfterMs), failure, epoch };
+    }
+    case "discarded":
+      return { at: "discarded", epoch };
+    case "failure":
+      return { at: "failed", failure: failureFromProto(kind.value) };
+    default:
+      throw protocolError(`the result of put ${message.putSeq} says nothing`);
+  }
 }
 
 export function formFromProto(form: pbRecord.FormDef): Form {

@@ -10,7 +10,7 @@ import { OutgoingDefinitions } from "./definitions.ts";
 import {
   failureFromProto,
   failureOrUnnamed,
-  runsFromProto,
+  putResultFromProto,
   sinkOffsetFromProto,
   sinkPartitionFromProto,
   stageFromProto,
@@ -93,8 +93,8 @@ export class RemoteSink implements SinkStream {
   }
 
   get isAsked(): boolean {
-    const isOpening = this.#opened !== undefined || this.#closed !== undefined;
-    return isOpening || this.#puts.length > 0 || this.#flushes.length > 0;
+    const asked = this.#opened ?? this.#closed ?? this.#puts[0] ?? this.#flushes[0];
+    return asked !== undefined && !this.#stream.over;
   }
 
   topicId(topic: string): number {
@@ -295,7 +295,7 @@ export class RemoteSink implements SinkStream {
         `a result of put ${message.putSeq} came where put ${put?.seq ?? "none"} was due`,
       );
     }
-    const result = putResult(message, put.count);
+    const result = putResultFromProto(message, put.count);
     this.#puts.shift();
     put.result.resolve(result);
   }
@@ -376,27 +376,6 @@ function checkNamed(offset: SinkOffset, named: readonly SinkOffset[]): void {
     throw protocolError(
       `a FlushResult names offset ${offset.offset} of ${topic}-${partition}, beyond ${most.offset}`,
     );
-  }
-}
-
-function putResult(message: PutResultMessage, count: number): PutResult {
-  const epoch = Number(message.epoch);
-  const { kind } = message;
-  switch (kind.case) {
-    case "ok":
-      return { at: "ok" };
-    case "runs":
-      return { at: "runs", runs: runsFromProto(kind.value.runs, count) };
-    case "retry": {
-      const failure = failureOrUnnamed(kind.value.failure);
-      return { at: "retry", retryAfterMs: Number(kind.value.retryAfterMs), failure, epoch };
-    }
-    case "discarded":
-      return { at: "discarded", epoch };
-    case "failure":
-      return { at: "failed", failure: failureFromProto(kind.value) };
-    default:
-      throw protocolError(`the result of put ${message.putSeq} says nothing`);
   }
 }
 

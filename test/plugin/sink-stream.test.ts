@@ -58,6 +58,7 @@ test("I5: there is room only while the plugin has given credit", async (t) => {
   await stream.room();
   const put = stream.put(columns(stream, 10, 0), 0);
   put.catch(() => {});
+  assert.ok(stream.isAsked, "the put has no answer");
   const stop = new AbortController();
   let room = false;
   const waiting = stream.room(stop.signal).then(() => {
@@ -73,6 +74,7 @@ test("a put to be repeated says when, why and the new epoch", async (t) => {
   const { stream } = await sink(t, "retries");
   await stream.room();
   const result = await stream.put(columns(stream, 1, 0), 4);
+  assert.equal(stream.isAsked, false);
   assert.ok(result.at === "retry");
   assert.equal(result.retryAfterMs, 50);
   assert.equal(result.failure.text, "busy");
