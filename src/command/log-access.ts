@@ -2,10 +2,10 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigError } from "../base/error.ts";
-import { kafkaClients } from "../config/kafka-clients.ts";
+import { kafkaClients, withoutPrefix } from "../config/kafka-clients.ts";
 import { openEmbedded } from "../embedded/embedded.ts";
 import { takeSnapshot } from "../embedded/snapshot.ts";
-import type { Kafka } from "../kafka/kafka.ts";
+import type { ClientConfig, Kafka } from "../kafka/kafka.ts";
 import { silentLogger } from "../observe/logger.ts";
 import { readPropertiesFile } from "./properties-file.ts";
 
@@ -25,12 +25,33 @@ export type LogUse =
   /** A folder that a host has open is copied, the records of one topic only. */
   | { readonly at: "look"; readonly topic?: string };
 
+/** An open log, and what the worker file says of its clients. */
+export interface LogAccess {
+  readonly kafka: Kafka;
+  /** The file's `producer.*`. */
+  readonly producer: ClientConfig;
+  /** The file's `consumer.*`. */
+  readonly consumer: ClientConfig;
+}
+
 /**
  * Opens it; close it when done.
  * @throws ConfigError where nothing says which log, or there is none
  */
-export async function openLogOf(options: LogOptions, use: LogUse): Promise<Kafka> {
+export async function openLogOf(options: LogOptions, use: LogUse): Promise<LogAccess> {
   const properties = options.config === undefined ? {} : await readPropertiesFile(options.config);
+  return {
+    kafka: await openKafkaOf(options, properties, use),
+    producer: withoutPrefix(properties, "producer."),
+    consumer: withoutPrefix(properties, "consumer."),
+  };
+}
+
+async function openKafkaOf(
+  options: LogOptions,
+  properties: Readonly<Record<string, string>>,
+  use: LogUse,
+): Promise<Kafka> {
   const servers = options.bootstrapServer ?? properties["bootstrap.servers"];
   if (servers === undefined || servers.trim() === "") {
     throw new ConfigError("config.invalid", "cannot tell which log is meant", {

@@ -2,7 +2,13 @@ import { once } from "node:events";
 import { ConfigError, TaskError } from "../base/error.ts";
 import { RecordCursor } from "../batch/decode.ts";
 import { type RecordFormat, recordText, type ShownParts } from "../cli/record-text.ts";
-import type { Fetched, Kafka, PartitionOffset, TopicPartition } from "../kafka/kafka.ts";
+import type {
+  Fetched,
+  Kafka,
+  PartitionOffset,
+  PartitionReader,
+  TopicPartition,
+} from "../kafka/kafka.ts";
 import { askedToStop } from "./asked-to-stop.ts";
 import { type LogOptions, openLogOf } from "./log-access.ts";
 import { topicOf } from "./topic.ts";
@@ -34,14 +40,16 @@ export async function readTopic(topic: string, options: ReadOptions): Promise<vo
   const from = startOf(options);
   const asked = askedToStop();
   const output = new Output();
-  const kafka = await openLogOf(options, options.follow ? { at: "change" } : { at: "look", topic });
+  const use = options.follow ? ({ at: "change" } as const) : ({ at: "look", topic } as const);
+  const { kafka, consumer } = await openLogOf(options, use);
   try {
     const { partitionCount } = await topicOf(kafka, topic);
     const partitions = partitionsOf(topic, partitionCount, options.partition);
     const ends = await kafka.admin.endOffsets(partitions);
     const starts = partitions.map((each, n) => ({ ...each, offset: from(ends[n] ?? 0) }));
     const signal = AbortSignal.any([asked, output.gone]);
-    await new TopicPrinter(options, output).print(kafka, starts, ends, signal);
+    const reader = kafka.partitionReader({ clientId: "bulkhead-read", config: consumer });
+    await new TopicPrinter(options, output).print(reader, starts, ends, signal);
   } finally {
     await kafka.close();
   }
@@ -69,12 +77,11 @@ class TopicPrinter {
   }
 
   async print(
-    kafka: Kafka,
+    reader: PartitionReader,
     starts: readonly PartitionOffset[],
     ends: readonly number[],
     signal: AbortSignal,
   ): Promise<void> {
-    const reader = kafka.partitionReader({ clientId: "bulkhead-read" });
     const endOf = new Map(starts.map(({ partition }, n) => [partition, ends[n] ?? 0]));
     const unread = new Set(
       starts

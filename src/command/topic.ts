@@ -92,7 +92,7 @@ async function withLog(
   use: LogUse,
   work: (kafka: Kafka) => Promise<void>,
 ): Promise<void> {
-  const kafka = await openLogOf(options, use);
+  const { kafka } = await openLogOf(options, use);
   try {
     await work(kafka);
   } finally {

@@ -1,5 +1,5 @@
 import { ConfigError, RecordError, TaskError } from "../base/error.ts";
-import type { Kafka, Producer, Receipt } from "../kafka/kafka.ts";
+import type { Producer, Receipt } from "../kafka/kafka.ts";
 import { type ByteSlice, newRecordSlice, type RecordSlice } from "../record/record-slice.ts";
 import { type LogOptions, openLogOf } from "./log-access.ts";
 
@@ -26,9 +26,10 @@ export interface WriteOptions extends LogOptions {
  */
 export async function writeTopic(topic: string, options: WriteOptions): Promise<void> {
   const writer = new LineWriter(topic, options);
-  const kafka = await openLogOf(options, { at: "write" });
+  const { kafka, producer } = await openLogOf(options, { at: "write" });
   try {
-    await writer.write(kafka, process.stdin);
+    const config = { ...writeConfig, ...producer };
+    await writer.write(kafka.producer({ clientId: "bulkhead-write", config }), process.stdin);
   } finally {
     await kafka.close();
   }
@@ -56,8 +57,7 @@ class LineWriter {
   }
 
   /** Whole lines only go out; what is behind the last line break is a line too. */
-  async write(kafka: Kafka, input: AsyncIterable<Buffer>): Promise<void> {
-    const producer = kafka.producer({ clientId: "bulkhead-write", config: writeConfig });
+  async write(producer: Producer, input: AsyncIterable<Buffer>): Promise<void> {
     let rest: Buffer = Buffer.alloc(0);
     for await (const chunk of input) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
