@@ -69,4 +69,7 @@ export class EmbeddedAdmin implements Admin {
       offsets.map(({ topic, partition }) => ({ topic, partition, offset: null })),
     );
   }
+
+  /** There are no transactions in an embedded log, and so nobody to shut out. */
+  async fenceProducers(): Promise<void> {}
 }

@@ -5,6 +5,7 @@ import { RetriableError, TaskError } from "../base/error.ts";
 import type { Logger } from "../observe/logger.ts";
 import { brokerCode, brokerCodeOf, brokerError } from "./broker-error.ts";
 import type { CallTarget, Connections, TopicPlaces, Transport } from "./calls.ts";
+import { fenceProducer, fencing } from "./fence-producers.ts";
 import { GroupAdmin } from "./group/group-admin.ts";
 import type {
   Admin,
@@ -107,6 +108,13 @@ export class KafkaAdmin implements Admin {
 
   deleteGroup(groupId: string): Promise<void> {
     return this.#groups.delete(groupId);
+  }
+
+  async fenceProducers(transactionalIds: readonly string[]): Promise<void> {
+    const parts = { map: this.#transport.map, connections: this.#connections };
+    await Promise.all(
+      transactionalIds.map((id) => this.#repeat(fencing(id), () => fenceProducer(id, parts))),
+    );
   }
 
   /** What the topic itself was given, and its effective clean-up policy whoever gave it. */

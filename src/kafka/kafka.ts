@@ -187,4 +187,10 @@ export interface Admin {
     offsets: readonly (TopicPartition & { offset: number | null })[],
   ): Promise<void>;
   deleteGroup(groupId: string): Promise<void>;
+  /**
+   * Whoever writes under one of these transactional ids is refused from then on, and what is open under
+   * it is aborted. An id that nobody has used yet is no error.
+   * @throws TaskError naming the first id for which it could not be done
+   */
+  fenceProducers(transactionalIds: readonly string[]): Promise<void>;
 }

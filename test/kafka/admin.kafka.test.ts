@@ -4,11 +4,13 @@ import { after, before, describe, test } from "node:test";
 import { createKafkaAdmin } from "../../src/kafka/admin.ts";
 import type { Transport } from "../../src/kafka/calls.ts";
 import type { Admin } from "../../src/kafka/kafka.ts";
+import { KafkaPartitionReader } from "../../src/kafka/reader/partition-reader.ts";
 import { createTransport } from "../../src/kafka/transport.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
 import { javaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
+import { RecordWriter } from "../harness/kafka/record-writer.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const { missing } = await kafkaJars();
@@ -170,6 +172,37 @@ describe("the admin of a cluster", { skip }, () => {
     for (const change of changes)
       assert.match((await refusal(change()))?.message ?? "", /has members$/);
     await consuming;
+  });
+
+  test("a fenced producer's transaction is aborted, and it writes no more", async (t) => {
+    const topic = topicOf(1);
+    const [held, unused] = [uniqueName("fenced"), uniqueName("unused")];
+    await admin.createTopic(topic);
+    const writer = await RecordWriter.start(bootstrap);
+    t.after(() => writer.close());
+    await writer.write([`begin ${held}`, `send ${held} ${topic.name} before`]);
+    await admin.fenceProducers([held, unused]);
+    await assert.rejects(writer.write([`commit ${held}`]), /Fenced|InvalidProducerEpoch/);
+    await assert.rejects(admin.fenceProducers([""]), /transactional id .*INVALID_REQUEST/s);
+    const reader = new KafkaPartitionReader(
+      { clientId: "reader", readCommitted: true },
+      { transport, logger: silentLogger() },
+    );
+    t.after(() => reader.close());
+    reader.assign([{ topic: topic.name, partition: 0, offset: 0 }]);
+    let [records, next] = [0, 0];
+    // One record and the marker that aborts it.
+    await waitFor(
+      async () => {
+        for (const { recordCount, nextOffset } of await reader.poll(1_000)) {
+          records += recordCount;
+          next = nextOffset;
+        }
+        return next === 2;
+      },
+      { withinMs: 20_000, what: "the marker" },
+    );
+    assert.equal(records, 0);
   });
 });
 

@@ -14,6 +14,8 @@ export class RecordWriter {
   #said = "";
   #complaint = "";
   #asked = 0;
+  /** It has ended and all that it said is here. */
+  #isOver = false;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
@@ -24,6 +26,9 @@ export class RecordWriter {
       this.#complaint = (this.#complaint + chunk).slice(-8_000);
     });
     child.stdin?.on("error", () => {});
+    child.once("close", () => {
+      this.#isOver = true;
+    });
   }
 
   /** It ends with this process, if nobody closes it before. */
@@ -35,9 +40,8 @@ export class RecordWriter {
   async write(steps: readonly string[]): Promise<void> {
     this.#child.stdin?.write(`${[...steps, "tell"].join("\n")}\n`);
     this.#asked += 1;
-    const isOver = () => this.#child.exitCode !== null || this.#child.signalCode !== null;
     const answers = () => this.#said.split("\n").length - 1;
-    await waitFor(() => answers() >= this.#asked || isOver(), {
+    await waitFor(() => answers() >= this.#asked || this.#isOver, {
       withinMs: stepsMsMax,
       what: `RecordWriter to do ${steps.length} steps`,
     }).catch((error: Error) => {
