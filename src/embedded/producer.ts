@@ -68,8 +68,14 @@ export class EmbeddedProducer implements Producer, QueueOwner {
   send(record: RecordSlice, receipt: Receipt, index: number): void {
     if (this.#isClosed) throw closedError(record.topic);
     const sizeBound = fittingSize(record, this.#requestBytesMax, "max.request.size");
-    const queues = this.#queuesOf(record.topic);
-    const queue = this.#queueOf(queues, record);
+    let queue: PartitionQueue;
+    try {
+      queue = this.#queueOf(this.#queuesOf(record.topic), record);
+    } catch (error) {
+      // A cluster tells such things later than here, as the outcome of the record, and so does this log.
+      receipt.failed([index], 0, 1, error as Error);
+      return;
+    }
     const timestampMs = record.timestampMs === -1 ? this.#time.nowMs() : record.timestampMs;
     this.#buffer.take(queue.add(record, timestampMs, sizeBound, receipt, index));
   }

@@ -2,11 +2,12 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { TaskError } from "../base/error.ts";
+import { topicNameError } from "../batch/topic-name.ts";
 import type { NewTopic } from "../kafka/kafka.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import type { Surroundings } from "./setting.ts";
 import { readTopicFile, Topic } from "./topic.ts";
-import { checkTopicName, topicOfFolder } from "./topic-config.ts";
+import { topicOfFolder } from "./topic-config.ts";
 
 /** I5: more are a mistake in a config; each costs a folder and a file. */
 const partitionCountMax = 10_000;
@@ -97,7 +98,8 @@ export class TopicCatalog {
 
   #add(wanted: NewTopic): Topic {
     const { name, config } = wanted;
-    checkTopicName(name);
+    const unfit = topicNameError(name);
+    if (unfit !== undefined) throw unfit;
     const partitionCount =
       wanted.partitionCount === -1
         ? this.#surroundings.settings.defaultPartitionCount

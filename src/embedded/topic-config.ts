@@ -68,22 +68,6 @@ export function parseTopicConfig(
   return parsed;
 }
 
-/** @throws TaskError `kafka.topic_invalid` with Kafka's rule that the name breaks. */
-export function checkTopicName(name: string): void {
-  const fault =
-    name === ""
-      ? "its name is empty"
-      : name === "." || name === ".."
-        ? 'its name cannot be "." or ".."'
-        : name.length > 249
-          ? `its name has ${name.length} characters, at most 249 are allowed`
-          : /[^a-zA-Z0-9._-]/.test(name)
-            ? "its name has a character other than ASCII letters, digits, '.', '_' and '-'"
-            : undefined;
-  if (fault === undefined) return;
-  throw new TaskError("kafka.topic_invalid", `cannot use topic "${name}": ${fault}`);
-}
-
 /** The folder of a topic; two names that differ only in case stay apart where file names do not. */
 export function folderOfTopic(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`);

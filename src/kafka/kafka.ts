@@ -54,7 +54,8 @@ export interface Producer {
    * Copies one record into the batch of its partition; the slice may be reused at once. Outcomes come
    * in order within a partition. Synchronous, so that a message of the plugin costs no promise per
    * record; the caller asks `room()` before each message.
-   * A topic that does not exist is made by the log when its defaults allow it.
+   * A topic that does not exist is made by the log when its defaults allow it; one that cannot be, and a
+   * partition that is not there, fail the record, which its receipt may hear of inside this call.
    * @throws RecordError `record.too_large` at once when the record alone is over the limit; it then
    *   has no receipt.
    */

@@ -68,24 +68,6 @@ test("the receipts of two messages in one batch are told apart", async (t) => {
   ]);
 });
 
-test("what cannot be sent is refused at once, with a reason", async (t) => {
-  const kafka = await openLog(t);
-  const producer = kafka.producer({ clientId: "p", config: { "max.request.size": "200" } });
-  const send = (record: Parameters<typeof produce>[1][0]) => produce(producer, [record]);
-  await assert.rejects(send({ topic: "t", value: "x".repeat(200) }), {
-    name: "RecordError",
-    code: "record.too_large",
-    message: /is \d+ bytes when serialized which is larger than 200/,
-  });
-  await assert.rejects(send({ topic: "t", partition: 4, value: "x" }), {
-    code: "kafka.partition_not_found",
-    message: /partition 4 of topic t: it has 1/,
-  });
-  await assert.rejects(send({ topic: "no/name", value: "x" }), { code: "kafka.topic_invalid" });
-  await producer.close(1_000);
-  await assert.rejects(send({ topic: "t", value: "x" }), { code: "kafka.producer_closed" });
-});
-
 test("a reader of a missing topic reads it once it is there, and again after it was deleted", async (t) => {
   const kafka = await openLog(t);
   const reader = kafka.partitionReader({ clientId: "r" });

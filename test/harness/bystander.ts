@@ -10,16 +10,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HostProcess, repository, startHost } from "./host-process.ts";
 import { type HostilePlugin, writeHostilePlugin } from "./hostile-plugin.ts";
+import { inFolder, type LogPlace } from "./log-place.ts";
 import { commandOf } from "./processes.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** What a host may grow by in one case. */
 const growthBytesMax = 64 * 1_024 * 1_024;
-/** The bystanders' topic; hostile sinks may read it too. */
+/** The bystanders' topic, as its place names it; hostile sinks may read it too. */
 export const bystanderTopic = "bystander";
 
 export interface FaultHostOptions {
   readonly plugins: readonly HostilePlugin[];
+  readonly place?: LogPlace;
   readonly worker?: Readonly<Record<string, string>>;
 }
 
@@ -47,6 +49,7 @@ export class FaultHost {
   readonly directory: string;
   readonly pluginPath: string;
   readonly #temporary: string;
+  readonly #place: LogPlace;
   readonly #worker: Readonly<Record<string, string>>;
   host!: HostProcess;
   #lines = 0;
@@ -57,18 +60,19 @@ export class FaultHost {
   #feed: NodeJS.Timeout | undefined;
   #feeding: Promise<void> = Promise.resolve();
 
-  private constructor(worker: Readonly<Record<string, string>>) {
+  private constructor({ place = inFolder, worker = {} }: FaultHostOptions) {
     this.directory = mkdtempSync(join(tmpdir(), "bulkhead-fault-"));
     this.pluginPath = join(this.directory, "plugins");
     this.#temporary = join(this.directory, "tmp");
+    this.#place = place;
     this.#worker = worker;
     mkdirSync(this.#temporary);
   }
 
-  static async start({ plugins, worker = {} }: FaultHostOptions): Promise<FaultHost> {
-    const fault = new FaultHost(worker);
+  static async start(options: FaultHostOptions): Promise<FaultHost> {
+    const fault = new FaultHost(options);
     await mkdir(fault.pluginPath);
-    for (const plugin of plugins) await writeHostilePlugin(fault.pluginPath, plugin);
+    for (const plugin of options.plugins) await writeHostilePlugin(fault.pluginPath, plugin);
     await writeFile(fault.#source, "");
     await fault.startHost();
     fault.#feed = setInterval(() => fault.#write(), 100);
@@ -101,6 +105,7 @@ export class FaultHost {
       worker: {
         "plugin.path": `${join(repository, "plugins")},${this.pluginPath}`,
         "task.shutdown.graceful.timeout.ms": "1000",
+        ...(await this.#place.worker(this.directory)),
         ...this.#worker,
       },
       connectors: [
@@ -108,13 +113,13 @@ export class FaultHost {
           name: "bystander-in",
           "connector.class": `${file}SourceConnector`,
           file: this.#source,
-          topic: bystanderTopic,
+          topic: this.#place.nameOf(bystanderTopic),
         },
         {
-          name: "bystander-out",
+          name: this.#place.nameOf("bystander-out"),
           "connector.class": `${file}SinkConnector`,
           file: this.#sink,
-          topics: bystanderTopic,
+          topics: this.#place.nameOf(bystanderTopic),
         },
       ],
     });

@@ -1,10 +1,11 @@
 /** What whoever writes and reads records relies on, whatever log is behind the port. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { HostError } from "../../src/base/error.ts";
 import { RecordCursor } from "../../src/batch/decode.ts";
 import type { Kafka } from "../../src/kafka/kafka.ts";
 import { newRecordSlice } from "../../src/record/record-slice.ts";
-import { fill, produce, readAll, recordsOf } from "../harness/embedded-log.ts";
+import { fill, type PlainRecord, produce, readAll, recordsOf } from "../harness/embedded-log.ts";
 import { type LogPort, newTopic } from "./log-port.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => String(n));
@@ -126,6 +127,23 @@ export function testRecords(port: LogPort): void {
       code: "record.too_large",
       message: /is \d+ bytes when serialized which is larger than 200/,
     });
+    const refusals: [PlainRecord, string, string][] = [
+      [{ topic: "" }, "kafka.topic_invalid", 'cannot use topic "": its name is empty'],
+      [{ topic: ".." }, "kafka.topic_invalid", 'cannot use topic "..": its name cannot be'],
+      [{ topic: "a/b" }, "kafka.topic_invalid", 'cannot use topic "a/b": its name has a character'],
+      [
+        { topic, partition: 7 },
+        "kafka.partition_not_found",
+        `cannot write a record to partition 7 of topic ${topic}: it has 1, the first is 0`,
+      ],
+    ];
+    for (const [record, code, says] of refusals) {
+      const [outcome] = await send({ ...record, value: "x" });
+      assert.ok(outcome !== undefined && "error" in outcome, says);
+      assert.ok(outcome.error.message.startsWith(says), outcome.error.message);
+      assert.equal((outcome.error as HostError).code, code);
+    }
+    assert.ok("offset" in (await send({ topic, value: "x" }))[0]!, "others go on");
     await producer.close(1_000);
     await assert.rejects(send({ topic, value: "x" }), { code: "kafka.producer_closed" });
   });

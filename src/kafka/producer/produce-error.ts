@@ -1,5 +1,6 @@
 /** What records that could not be written are told: which broker, topic and partition, and why. */
 import { FencedError, RecordError, TaskError } from "../../base/error.ts";
+import { topicNameError } from "../../batch/topic-name.ts";
 import { brokerCode, brokerCodeName, brokerError, isRetriableCode } from "../broker-error.ts";
 
 /** What was to be written where. */
@@ -105,7 +106,7 @@ export function noLeaderError(
 
 /** The topic may not be seen, or cannot exist. */
 export function refusedTopicError(code: number, topic: string): Error {
-  return brokerError(code, `find topic ${topic} to write to`);
+  return topicNameError(topic) ?? brokerError(code, `find topic ${topic} to write to`);
 }
 
 /** An explicit partition that is not there. */
