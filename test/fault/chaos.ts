@@ -8,12 +8,13 @@ import { join } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { sharedKafka } from "../harness/kafka/broker.ts";
 import { type Cluster, startCluster } from "../harness/kafka/cluster.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
+import { inCluster } from "../harness/kafka/over-cluster.ts";
+import { inFolder } from "../harness/log-place.ts";
 import { brokerRound, roundClusterOptions } from "./broker-round.ts";
 import { dieRound } from "./die-round.ts";
-import { killRound, overCluster, type Victim } from "./kill-round.ts";
+import { killRound, type Victim } from "./kill-round.ts";
 
 const { values } = parseArgs({
   options: {
@@ -64,21 +65,24 @@ async function attempt(work: () => Promise<string>): Promise<boolean> {
   }
 }
 
-/** A round for each victim, over the embedded log or over the cluster at `bootstrap`. */
-async function kill(seed: number, kills: number, bootstrap?: string): Promise<void> {
+/** A round for each victim, over the embedded log or over a cluster. */
+async function kill(
+  seed: number,
+  kills: number,
+  where: "embedded" | "cluster" = "embedded",
+): Promise<void> {
   for (const victim of victims) {
     const own = await mkdtemp(join(directory, "round-"));
-    const place = bootstrap === undefined ? {} : overCluster(bootstrap, own);
     await attempt(async () => {
       const { lines, repeated } = await killRound({
         directory: own,
         victim,
         seed,
         kills,
-        ...place,
+        place: where === "cluster" ? inCluster() : inFolder,
       });
-      const where = bootstrap === undefined ? "" : " over a cluster";
-      return `seed ${seed}, ${victim}${where}: ${lines} lines, ${repeated} repeated`;
+      const over = where === "cluster" ? " over a cluster" : "";
+      return `seed ${seed}, ${victim}${over}: ${lines} lines, ${repeated} repeated`;
     });
     await rm(own, { recursive: true, force: true });
   }
@@ -99,8 +103,7 @@ async function clusterRounds(): Promise<void> {
     cluster = undefined;
   });
   await cluster?.stop();
-  const { bootstrap } = await sharedKafka();
-  await eachRound((seed) => kill(seed, 1, bootstrap));
+  await eachRound((seed) => kill(seed, 1, "cluster"));
 }
 
 /** Each test once, on many inputs. */

@@ -8,7 +8,7 @@ import { appendFile, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HostProcess, startHost } from "../harness/host-process.ts";
-import { uniqueName } from "../harness/kafka/broker.ts";
+import { inFolder, type LogPlace } from "../harness/log-place.ts";
 import { descendantsOf, isAlive } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -19,29 +19,8 @@ export interface RoundOptions {
   readonly victim: Victim;
   readonly seed: number;
   readonly kills: number;
-  /** Of the worker file: another log than the embedded one. */
-  readonly worker?: Readonly<Record<string, string>>;
-  /** Behind the names of connectors and topic, where the log is shared. */
-  readonly suffix?: string;
-}
-
-/**
- * What a round needs to run over a shared cluster. A killed host's place in a group is free when its
- * session is over, which is why that is short.
- */
-export function overCluster(
-  bootstrap: string,
-  directory: string,
-): Pick<RoundOptions, "worker" | "suffix"> {
-  return {
-    worker: {
-      "bootstrap.servers": bootstrap,
-      "offset.storage.file.filename": join(directory, "offsets"),
-      "consumer.session.timeout.ms": "6000",
-      "consumer.heartbeat.interval.ms": "1000",
-    },
-    suffix: uniqueName(""),
-  };
+  /** One of its own for each round. */
+  readonly place?: LogPlace;
 }
 
 /** What a round saw, for the report of long runs. */
@@ -112,16 +91,19 @@ class Round {
     for (const pid of this.#seen) if (isAlive(pid)) process.kill(pid, "SIGKILL");
   }
 
-  #start(): Promise<HostProcess> {
+  async #start(): Promise<HostProcess> {
     const file = "org.apache.kafka.connect.file.FileStream";
-    const { directory, worker } = this.#options;
+    const { directory, place = inFolder } = this.#options;
     return startHost({
       directory,
       worker: {
         "restart.policy": "on-failure",
         "restart.delay.ms": "50",
         "restart.delay.max.ms": "500",
-        ...worker,
+        ...(await place.worker(directory)),
+        // A killed host's place in a group of a cluster is free when its session is over.
+        "consumer.session.timeout.ms": "6000",
+        "consumer.heartbeat.interval.ms": "1000",
       },
       connectors: [
         {
@@ -141,7 +123,7 @@ class Round {
   }
 
   #name(what: string): string {
-    return `${what}${this.#options.suffix ?? ""}`;
+    return (this.#options.place ?? inFolder).nameOf(what);
   }
 
   /** A kill before anything moves would prove nothing. */

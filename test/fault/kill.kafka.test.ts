@@ -3,9 +3,9 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { temporaryDirectory } from "../harness/host-process.ts";
-import { sharedKafka } from "../harness/kafka/broker.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
-import { killRound, overCluster, type Victim } from "./kill-round.ts";
+import { inCluster } from "../harness/kafka/over-cluster.ts";
+import { killRound, type Victim } from "./kill-round.ts";
 
 const { missing } = await kafkaJars();
 const rounds = 3;
@@ -16,7 +16,6 @@ describe("over a cluster", { skip: missing ?? false }, () => {
   for (const victim of victims) {
     // One kill a round: a killed host's place in the group is free only when its session is over.
     test(`no line is lost while the ${victim} is killed, ${rounds} rounds`, async (context) => {
-      const { bootstrap } = await sharedKafka();
       const directory = await temporaryDirectory(context);
       for (let round = 1; round <= rounds; round += 1) {
         const seed = firstSeed + round - 1;
@@ -29,7 +28,7 @@ describe("over a cluster", { skip: missing ?? false }, () => {
           victim,
           seed,
           kills: 1,
-          ...overCluster(bootstrap, own),
+          place: inCluster(),
         });
         context.diagnostic(`seed ${seed}: ${lines} lines, ${repeated} repeated`);
       }

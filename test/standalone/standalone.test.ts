@@ -1,106 +1,43 @@
 import assert from "node:assert/strict";
-import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type HostProcess, startHost, temporaryDirectory } from "../harness/host-process.ts";
+import { temporaryDirectory } from "../harness/host-process.ts";
+import { inFolder } from "../harness/log-place.ts";
 import { descendantsOf, isAlive } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { FilePairs, fileStream } from "./file-pairs.ts";
+import { testLives } from "./lives.ts";
 
-const file = "org.apache.kafka.connect.file.FileStream";
-
-function sourceConfig(directory: string, name: string) {
-  return {
-    "connector.class": `${file}SourceConnector`,
-    file: join(directory, `${name}.in`),
-    topic: `${name}-lines`,
-  };
-}
-
-function sinkConfig(directory: string, name: string) {
-  return {
-    "connector.class": `${file}SinkConnector`,
-    file: join(directory, `${name}.out`),
-    topics: `${name}-lines`,
-  };
-}
-
-async function create(host: HostProcess, name: string, config: object): Promise<void> {
-  const { status, body } = await host.request("POST", "/connectors", { name, config });
-  assert.equal(status, 201, JSON.stringify(body));
-}
-
-/** A pair of connectors through which lines of NAME.in become lines of NAME.out. */
-async function createPair(host: HostProcess, directory: string, name: string): Promise<void> {
-  await appendFile(join(directory, `${name}.in`), "");
-  await create(host, `${name}-source`, sourceConfig(directory, name));
-  await create(host, `${name}-sink`, sinkConfig(directory, name));
-  await host.waitForState(`${name}-source`, "RUNNING");
-  await host.waitForState(`${name}-sink`, "RUNNING");
-}
-
-async function send(directory: string, name: string, line: string): Promise<void> {
-  await appendFile(join(directory, `${name}.in`), `${line}\n`);
-  await waitFor(async () => (await linesOf(directory, name)).includes(line), {
-    withinMs: 20_000,
-    what: `"${line}" to arrive`,
-  });
-}
-
-async function linesOf(directory: string, name: string): Promise<string[]> {
-  const text = await readFile(join(directory, `${name}.out`), "utf8").catch(() => "");
-  return text.split("\n").filter((line) => line !== "");
-}
-
-test("a crash fails the task and its connector with the reason, and leaves the neighbours alone", async (context) => {
-  const directory = await temporaryDirectory(context);
-  const host = await startHost({ directory });
-  context.after(async () => host.kill());
-  await createPair(host, directory, "a");
-  await createPair(host, directory, "b");
-  await send(directory, "a", "first");
-  const neighbour = await host.pidOf("b-source");
-
-  process.kill(await host.pidOf("a-source"), "SIGKILL");
-  await host.waitForState("a-source", "FAILED");
-  const { body } = await host.request("GET", "/connectors/a-source/status");
-  assert.match(body.tasks[0].trace, /plugin process \d+ \(file\) was killed by SIGKILL/);
-  assert.match(body.connector.trace, /was killed by SIGKILL/);
-
-  await send(directory, "b", "nobody else noticed");
-  assert.equal(await host.pidOf("b-source"), neighbour);
-
-  const restart = "/connectors/a-source/restart?includeTasks=true&onlyFailed=true";
-  assert.equal((await host.request("POST", restart)).status, 202);
-  await host.waitForState("a-source", "RUNNING");
-  await send(directory, "a", "second");
-  assert.deepEqual(await linesOf(directory, "a"), ["first", "second"], "nothing came twice");
-  assert.equal(await host.stop(), 0);
-});
+testLives(inFolder);
 
 test("connectors made over REST, their states and their offsets survive a restart of the host", async (context) => {
   const directory = await temporaryDirectory(context);
-  let host = await startHost({ directory });
-  context.after(async () => host.kill());
-  await createPair(host, directory, "a");
-  await create(host, "idle", sinkConfig(directory, "idle"));
-  await send(directory, "a", "one");
-  assert.equal((await host.request("PUT", "/connectors/idle/pause")).status, 202);
-  await host.waitForState("idle", "PAUSED");
-  const { body: before } = await host.request("GET", "/");
-  assert.equal(await host.stop(), 0);
+  const start = async () => {
+    const started = await FilePairs.start(directory);
+    context.after(() => started.host.kill());
+    return started;
+  };
+  let pairs = await start();
+  await pairs.createPair("a");
+  await pairs.create("idle", pairs.sinkConfig("idle"));
+  await pairs.send("a", "one");
+  assert.equal((await pairs.host.request("PUT", "/connectors/idle/pause")).status, 202);
+  await pairs.host.waitForState("idle", "PAUSED");
+  const { body: before } = await pairs.host.request("GET", "/");
+  assert.equal(await pairs.host.stop(), 0);
 
-  host = await startHost({ directory });
-  const { body: after } = await host.request("GET", "/");
+  pairs = await start();
+  const { body: after } = await pairs.host.request("GET", "/");
   assert.equal(after.kafka_cluster_id, before.kafka_cluster_id);
   assert.equal(after.version, "4.1.1");
-  await host.waitForState("a-source", "RUNNING");
-  await host.waitForState("idle", "PAUSED");
-  await send(directory, "a", "two");
-  assert.deepEqual(await linesOf(directory, "a"), ["one", "two"], "nothing is read again");
-  assert.equal((await host.request("DELETE", "/connectors/idle")).status, 204);
-  assert.equal(await host.stop(), 0);
+  await pairs.host.waitForState("a-source", "RUNNING");
+  await pairs.host.waitForState("idle", "PAUSED");
+  await pairs.send("a", "two");
+  assert.deepEqual(await pairs.linesOf("a"), ["one", "two"], "nothing is read again");
+  assert.equal((await pairs.host.request("DELETE", "/connectors/idle")).status, 204);
+  assert.equal(await pairs.host.stop(), 0);
 
-  host = await startHost({ directory });
+  const { host } = await start();
   assert.deepEqual((await host.request("GET", "/connectors")).body.sort(), ["a-sink", "a-source"]);
   assert.equal(await host.stop(), 0);
 });
@@ -112,10 +49,11 @@ for (const { per, processes } of [
 ]) {
   test(`plugin.process.per=${per} puts two sinks of two tasks into ${processes} processes`, async (context) => {
     const directory = await temporaryDirectory(context);
-    const host = await startHost({ directory, worker: { "plugin.process.per": per } });
-    context.after(async () => host.kill());
+    const pairs = await FilePairs.start(directory, { worker: { "plugin.process.per": per } });
+    const { host } = pairs;
+    context.after(() => host.kill());
     for (const name of ["a", "b"]) {
-      await create(host, name, { ...sinkConfig(directory, name), "tasks.max": "2" });
+      await pairs.create(name, { ...pairs.sinkConfig(name), "tasks.max": "2" });
       await host.waitForState(name, "RUNNING");
     }
     // A task that has no status yet is in no answer that says RUNNING.
@@ -134,48 +72,17 @@ for (const { per, processes } of [
   });
 }
 
-test("a paused sink takes nothing and goes on where it was; a stopped connector has no tasks", async (context) => {
-  const directory = await temporaryDirectory(context);
-  const host = await startHost({ directory });
-  context.after(async () => host.kill());
-  await createPair(host, directory, "a");
-  await send(directory, "a", "one");
-  await host.request("PUT", "/connectors/a-sink/pause");
-  await host.waitForState("a-sink", "PAUSED");
-  await appendFile(join(directory, "a.in"), "two\n");
-  await waitFor(
-    async () =>
-      (await host.tasks()).some(
-        (task) => task.connector === "a-source" && task.metrics["source-record-write-total"] === 2,
-      ),
-    { withinMs: 20_000, what: "the second line to be in the topic" },
-  );
-  assert.deepEqual(await linesOf(directory, "a"), ["one"]);
-  await host.request("PUT", "/connectors/a-sink/resume");
-  await waitFor(async () => (await linesOf(directory, "a")).length === 2, { withinMs: 20_000 });
-
-  assert.equal((await host.request("PUT", "/connectors/a-sink/stop")).status, 204);
-  const { body } = await host.request("GET", "/connectors/a-sink/status");
-  assert.equal(body.connector.state, "STOPPED");
-  assert.deepEqual(body.tasks, []);
-  await host.request("PUT", "/connectors/a-sink/resume");
-  await send(directory, "a", "three");
-  assert.deepEqual(await linesOf(directory, "a"), ["one", "two", "three"]);
-  assert.equal(await host.stop(), 0);
-});
-
 test("what a plugin prints is in the host's log with its connector's name", async (context) => {
-  const directory = await temporaryDirectory(context);
-  const host = await startHost({ directory });
-  context.after(async () => host.kill());
-  await appendFile(join(directory, "a.in"), "");
-  await create(host, "a-source", sourceConfig(directory, "a"));
-  await create(host, "printer", {
-    "connector.class": `${file}SinkConnector`,
+  const pairs = await FilePairs.start(await temporaryDirectory(context));
+  const { host } = pairs;
+  context.after(() => host.kill());
+  await pairs.createSource("a");
+  await pairs.create("printer", {
+    "connector.class": `${fileStream}SinkConnector`,
     topics: "a-lines",
   });
   await host.waitForState("printer", "RUNNING");
-  await appendFile(join(directory, "a.in"), "hello from a record\n");
+  await pairs.append("a", "hello from a record\n");
   await waitFor(() => host.log.some((line) => line.includes("hello from a record")), {
     withinMs: 20_000,
     what: "the line in the log",
@@ -192,16 +99,17 @@ test("the worker's producer settings reach its tasks, and what has no effect is 
     "consumer.max.poll.records": "7",
     "offset.storage.file.filename": join(directory, "offsets"),
   };
-  const host = await startHost({ directory, worker });
-  context.after(async () => host.kill());
+  const pairs = await FilePairs.start(directory, { worker });
+  const { host } = pairs;
+  context.after(() => host.kill());
   const warning = "known, but without effect in this version: offset.storage.file.filename";
   assert.ok(
     host.log.some((line) => line.includes(warning)),
     host.log.join("\n"),
   );
-  await createPair(host, directory, "a");
-  await send(directory, "a", "short");
-  await appendFile(join(directory, "a.in"), `${"long ".repeat(200)}\n`);
+  await pairs.createPair("a");
+  await pairs.send("a", "short");
+  await pairs.append("a", `${"long ".repeat(200)}\n`);
   const taskOf = async () =>
     (await host.request("GET", "/connectors/a-source/status")).body.tasks[0];
   await waitFor(async () => (await taskOf()).state === "FAILED", {

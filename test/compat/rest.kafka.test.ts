@@ -1,0 +1,7 @@
+import { overCluster } from "../harness/kafka/over-cluster.ts";
+import { testHostAnswers } from "./host-answers.ts";
+
+/** These have no records, no statuses and no cluster id in them. */
+const withoutLog = /^(http-(content|trailing|unknown)|loggers-|plugins-|validate-)/;
+
+overCluster((place) => testHostAnswers(place, (name) => !withoutLog.test(name)));

@@ -1,0 +1,4 @@
+import { overCluster } from "../harness/kafka/over-cluster.ts";
+import { testDeaths } from "./deaths.ts";
+
+overCluster(testDeaths);
