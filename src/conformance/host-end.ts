@@ -20,6 +20,9 @@ import { SourceEnd } from "./source-end.ts";
 import type { Call } from "./stream-end.ts";
 import { lengthField } from "./wire-bytes.ts";
 
+/** Of every process, unless a case says otherwise; `Running.quiet` looks for them. */
+export const heartbeatMsDefault = 200;
+
 /** How this host behaves where it may choose. */
 export interface HostScript {
   /** What a hello is answered with. */
@@ -179,7 +182,7 @@ export class HostEnd {
     const value = {
       protocol: 1,
       capabilities: [...(this.#script.capabilities ?? [])],
-      heartbeatIntervalMs: BigInt(this.#script.heartbeatMs ?? 1_000),
+      heartbeatIntervalMs: BigInt(this.#script.heartbeatMs ?? heartbeatMsDefault),
       logLevels: [...(this.#script.logLevels ?? [])],
       hostName: "bulkhead check",
       hostVersion: "1",

@@ -4,9 +4,12 @@ import { join } from "node:path";
 import type { Hello, Reply } from "../plugin/gen/bulkhead/plugin/v1/session_pb.ts";
 import { Changes } from "./changes.ts";
 import { Blocked } from "./clause.ts";
-import { HostEnd, type HostScript } from "./host-end.ts";
+import { HostEnd, type HostScript, heartbeatMsDefault } from "./host-end.ts";
 import { PluginProgram, type ProgramExit, type ProgramStart } from "./plugin-program.ts";
 import type { RequestKind, SessionEnd } from "./session-end.ts";
+
+/** A window in which a heartbeat takes longer than it should is looked at again, for so long. */
+const quietMsMax = 4_000;
 
 /** One process of the plugin and the host's end that it dials. */
 export class Running {
@@ -71,6 +74,23 @@ export class Running {
   async answers(ms: number): Promise<boolean> {
     const kind = { case: "describe", value: {} } as const;
     return (await this.request(kind, ms, "conformance-probe")) !== undefined;
+  }
+
+  /**
+   * Gives it so long to do what it must not. Time in which it stood still, or we did, as on a busy
+   * machine, does not count: a heartbeat has to come right behind it.
+   */
+  async quiet(ms: number): Promise<void> {
+    const beats = () => this.host.sessions[0]?.of("heartbeat").length ?? 0;
+    const deadlineMs = performance.now() + quietMsMax;
+    do {
+      const beginMs = performance.now();
+      await pause(ms);
+      const before = beats();
+      await this.until(() => beats() > before || undefined, 5 * heartbeatMsDefault);
+      const isSteady = performance.now() - beginMs < ms + 2 * heartbeatMsDefault;
+      if (isSteady || this.program.exit !== undefined) return;
+    } while (performance.now() < deadlineMs);
   }
 
   async close(): Promise<void> {

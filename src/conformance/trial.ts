@@ -49,8 +49,8 @@ export class Trial {
   readonly target: Target | undefined;
   /** How long to wait for what the contract gives no deadline for. */
   readonly answerMs: number;
-  /** How long nothing has to happen to say that it does not. */
-  readonly quietMs = 350;
+  /** How long nothing has to happen to say that it does not; see `Running.quiet`. */
+  readonly quietMs = 300;
   /** The contract's: from the end of stdin or session to the end of the process. */
   readonly exitMs = 5_000;
   /** The contract's: from the start to hello. */

@@ -3,7 +3,7 @@ import { ConfigType } from "../../plugin/gen/bulkhead/plugin/v1/config_pb.ts";
 import { FailureClass, FailureCode } from "../../plugin/gen/bulkhead/plugin/v1/error_pb.ts";
 import { LogLevel } from "../../plugin/gen/bulkhead/plugin/v1/session_pb.ts";
 import { Blocked, type Clause, must, NotJudged } from "../clause.ts";
-import { pause, type Running } from "../running.ts";
+import type { Running } from "../running.ts";
 import { connectorName, type TaskOptions, type Trial } from "../trial.ts";
 
 const calls = "proto/README.md, section 4";
@@ -28,7 +28,7 @@ async function runForAWhile(trial: Trial, options: TaskOptions): Promise<Running
   };
   await running.until(begun, trial.answerMs);
   if (ticket.stream !== undefined && "keepFed" in ticket.stream) ticket.stream.keepFed(100, 65_536);
-  await pause(trial.quietMs);
+  await running.quiet(trial.quietMs);
   return running;
 }
 

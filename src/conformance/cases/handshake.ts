@@ -1,7 +1,7 @@
 /** Clauses on launch, handshake and versions. */
 import type { Hello } from "../../plugin/gen/bulkhead/plugin/v1/session_pb.ts";
 import { Blocked, type Clause, must, NotJudged } from "../clause.ts";
-import { pause, type Running } from "../running.ts";
+import type { Running } from "../running.ts";
 import type { Trial } from "../trial.ts";
 import { lengthField, unknownField } from "../wire-bytes.ts";
 
@@ -38,7 +38,7 @@ export const handshakeClauses: readonly Clause[] = [
     of: "program",
     async run(trial) {
       const { running } = await helloOf(trial);
-      await pause(trial.quietMs);
+      await running.quiet(trial.quietMs);
       const kinds = running.session.messages.map(({ kind }) => kind.case);
       must(kinds[0] === "hello", `the first message was ${kinds[0]}`);
       must(kinds.filter((one) => one === "hello").length === 1, "hello came more than once");
@@ -113,7 +113,7 @@ export const handshakeClauses: readonly Clause[] = [
       const sentence = "this host takes no plugin today";
       const printed = await running.changes.until(
         () => running.program.stderr.includes(sentence) || undefined,
-        trial.quietMs,
+        trial.exitMs,
       );
       must(printed === true, "stderr does not have the sentence of Reject");
     },

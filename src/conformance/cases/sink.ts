@@ -40,7 +40,7 @@ export const sinkClauses: readonly Clause[] = [
     hint: "answer also when the sink has nothing to do for it",
     of: "sink",
     async run(trial) {
-      const { task } = await trial.startedTask();
+      const { running, task } = await trial.startedTask();
       const sink = task as SinkEnd;
       const partition = (number: number) => [{ topic: putTopic, partition: number }];
       const answered = async (name: "opened" | "closed", count: number) => {
@@ -60,7 +60,7 @@ export const sinkClauses: readonly Clause[] = [
       await answered("opened", 3);
       sink.close([...partition(0), ...partition(1)], CloseReason.LOST);
       await answered("closed", 2);
-      await pause(trial.quietMs);
+      await running.quiet(trial.quietMs);
       must(sink.of("opened").length === 3, "an Open was answered twice");
       must(sink.of("closed").length === 2, "a Close was answered twice");
     },
@@ -103,10 +103,10 @@ export const sinkClauses: readonly Clause[] = [
     hint: "one queue and one user thread",
     of: "sink",
     async run(trial) {
-      const { task } = await takingSink(trial);
+      const { running, task } = await takingSink(trial);
       for (let n = 0; n < 20; n += 1) task.put([{ value: `record ${n}` }]);
       await task.resultsWithin(21, trial.answerMs);
-      await pause(100);
+      await running.quiet(100);
       const seqs = task.of("putResult").map(({ putSeq }) => Number(putSeq));
       const right = seqs.length === 21 && seqs.every((seq, index) => seq === index + 1);
       must(right, `the results were for puts ${seqs.join(", ") || "none"}`);
@@ -140,10 +140,9 @@ export const sinkClauses: readonly Clause[] = [
     hint: "compute the cost from the columns by the formula of section 5, empty puts included",
     of: "sink",
     async run(trial) {
-      const { task } = await takingSink(trial);
-      const settled = () => task.grantedRecords;
-      await pause(trial.quietMs);
-      const records = settled();
+      const { running, task } = await takingSink(trial);
+      await running.quiet(trial.quietMs);
+      const records = task.grantedRecords;
       const bytes = task.grantedBytes;
       const headers = [{ name: "h", value: "x" }];
       const puts = [
@@ -152,7 +151,7 @@ export const sinkClauses: readonly Clause[] = [
         task.put([{ value: null, form: "tombstone" }]),
       ];
       await task.resultsWithin(4, trial.answerMs);
-      await pause(trial.quietMs);
+      await running.quiet(trial.quietMs);
       const costRecords = puts.reduce((sum, put) => sum + put.costRecords, 0);
       const costBytes = puts.reduce((sum, put) => sum + put.costBytes, 0);
       const backRecords = task.grantedRecords - records;

@@ -4,7 +4,7 @@ import { canonicalJson } from "../json-text.ts";
 import { pause, type Running } from "../running.ts";
 import type { SourceRow } from "../source-batch.ts";
 import type { SourceEnd } from "../source-end.ts";
-import type { Trial } from "../trial.ts";
+import type { TaskRun, Trial } from "../trial.ts";
 import { whatCame } from "../trial.ts";
 import { untilBatches } from "./source.ts";
 import { mustStop } from "./task.ts";
@@ -27,10 +27,10 @@ export const sourceEndClauses: readonly Clause[] = [
     hint: "let Drain fire the poll's cancel signal; send drained behind the last batch",
     of: "source",
     async run(trial) {
-      const { task } = await trial.source();
-      task.keepFed();
-      await untilBatches(task, 1, trial.answerMs);
-      await mustDrain(trial, task);
+      const run = await trial.source();
+      run.task.keepFed();
+      await untilBatches(run.task, 1, trial.answerMs);
+      await mustDrain(trial, run);
     },
   },
   {
@@ -41,9 +41,9 @@ export const sourceEndClauses: readonly Clause[] = [
     hint: "drop the batch that waits; it will be read again",
     of: "source",
     async run(trial) {
-      const { task } = await trial.source();
+      const run = await trial.source();
       await pause(trial.quietMs);
-      await mustDrain(trial, task);
+      await mustDrain(trial, run);
     },
   },
   {
@@ -54,10 +54,10 @@ export const sourceEndClauses: readonly Clause[] = [
     hint: "let Drain end the wait for ResumeSource",
     of: "source",
     async run(trial) {
-      const { task } = await trial.source();
-      task.send({ case: "pause", value: {} });
+      const run = await trial.source();
+      run.task.send({ case: "pause", value: {} });
       await pause(trial.quietMs);
-      await mustDrain(trial, task);
+      await mustDrain(trial, run);
     },
   },
   {
@@ -134,11 +134,11 @@ async function kill(running: Running): Promise<void> {
   await running.exited(2_000);
 }
 
-async function mustDrain(trial: Trial, task: SourceEnd): Promise<void> {
+async function mustDrain(trial: Trial, { running, task }: TaskRun<SourceEnd>): Promise<void> {
   task.send({ case: "drain", value: {} });
   const drained = await task.first("drained", trial.answerMs);
   must(drained !== undefined, `no drained came: ${whatCame(task)}`);
-  await pause(trial.quietMs);
+  await running.quiet(trial.quietMs);
   const at = task.messages.findIndex(({ kind }) => kind.case === "drained");
   const after = task.messages.slice(at + 1).map(({ kind }) => kind.case);
   const wrong = after.find((name) => name !== "failure" && name !== "stopped");

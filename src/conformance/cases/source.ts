@@ -6,7 +6,7 @@ import { messageBytesMax } from "../host-end.ts";
 import { groupRssBytes } from "../process-facts.ts";
 import { pause } from "../running.ts";
 import type { SourceEnd } from "../source-end.ts";
-import { type TaskOptions, type Trial, whatCame } from "../trial.ts";
+import { type TaskOptions, type TaskRun, type Trial, whatCame } from "../trial.ts";
 import { mustStop } from "./task.ts";
 
 const section6 = "proto/README.md, section 6";
@@ -25,11 +25,15 @@ export async function untilBatches(task: SourceEnd, count: number, withinMs: num
 }
 
 /** Resolves when nothing has come for a while; false when that does not happen in time. */
-export async function untilQuiet(task: SourceEnd, quietMs: number, withinMs: number) {
+export async function untilQuiet(
+  { running, task }: TaskRun<SourceEnd>,
+  quietMs: number,
+  withinMs: number,
+) {
   const deadline = performance.now() + withinMs;
   while (performance.now() < deadline) {
     const count = task.batches.length;
-    await pause(quietMs);
+    await running.quiet(quietMs);
     if (task.batches.length === count) return true;
   }
   return false;
@@ -53,11 +57,11 @@ export const sourceClauses: readonly Clause[] = [
     hint: "wait for Credit before the first batch; definitions and started need none",
     of: "source",
     async run(trial) {
-      const { task } = await trial.source();
-      await pause(2 * trial.quietMs);
+      const { running, task } = await trial.source();
+      await running.quiet(2 * trial.quietMs);
       must(task.batches.length === 0, `${task.batches.length} batches came without credit`);
       task.give(0, plenty);
-      await pause(trial.quietMs);
+      await running.quiet(trial.quietMs);
       must(task.batches.length === 0, "a batch came with credit for bytes but not for records");
       task.give(plenty, 0);
       await untilBatches(task, 1, trial.answerMs);
@@ -177,11 +181,11 @@ export const sourceClauses: readonly Clause[] = [
     of: "source",
     async run(trial) {
       const situation = trial.class.setup.situations["fails"] === undefined ? "tooLarge" : "fails";
-      const { task } = await trial.source({ situation });
+      const { running, task } = await trial.source({ situation });
       task.keepFed();
       const failed = await task.first("failure", trial.answerMs);
       if (failed === undefined) throw new NotJudged("the source did not fail");
-      await pause(trial.quietMs);
+      await running.quiet(trial.quietMs);
       must(task.ended === undefined, "it ended the stream before it was stopped");
       const at = task.messages.findIndex(({ kind }) => kind.case === "failure");
       const after = task.messages.slice(at + 1).find(({ kind }) => kind.case === "records");
@@ -200,15 +204,15 @@ export const sourceClauses: readonly Clause[] = [
     hint: "send whenever there is credit; what is unacknowledged is only counted",
     of: "source",
     async run(trial) {
-      const { task } = await trial.source();
+      const { running, task } = await trial.source();
       task.keepFed();
       const more = () => (task.batches.length >= 4 ? true : undefined);
-      if ((await task.until(more, 1_500)) === true) return;
+      if ((await task.until(more, 4_000)) === true) return;
       const before = task.batches.length;
       if (before === 0) throw new NotJudged("the source gave no record");
       task.ack(before);
       task.commit(before);
-      await pause(trial.quietMs);
+      await running.quiet(trial.quietMs);
       const after = task.batches.length;
       must(after === before, `after ${before} batches it waited until they were acknowledged`);
       throw new NotJudged(`the source gave ${before} batches, 4 are needed`);
@@ -231,7 +235,7 @@ export const sourceClauses: readonly Clause[] = [
       if (last > 3) task.ack(last);
       task.commit(last);
       task.send({ case: "committed", value: { offsets: [] } });
-      await pause(trial.quietMs);
+      await running.quiet(trial.quietMs);
       must(running.program.exit === undefined, running.program.lastWords);
       const over = task.ended !== undefined || task.of("failure").length > 0;
       must(!over, `the task ended: ${whatCame(task)}`);
@@ -249,7 +253,7 @@ export const sourceClauses: readonly Clause[] = [
       const outcome = { kind: { case: "stored", value: {} } } as const;
       const runs = [{ count: 1_000_000, outcome }, { count: 1 }];
       task.send({ case: "acked", value: { through: 1n, runs } });
-      await pause(trial.quietMs);
+      await running.quiet(trial.quietMs);
       const answered = await running.answers(trial.answerMs);
       must(answered, `it answered no request any more; ${running.program.lastWords}`);
       await mustStop(trial, task, "Stop after runs that do not add up");
@@ -263,9 +267,10 @@ export const sourceClauses: readonly Clause[] = [
     hint: "without it the host cannot commit the last offset",
     of: "source",
     async run(trial) {
-      const { task } = await flowing(trial, 1);
+      const run = await flowing(trial, 1);
+      const { task } = run;
       task.send({ case: "pause", value: {} });
-      const quiet = await untilQuiet(task, trial.quietMs, trial.answerMs);
+      const quiet = await untilQuiet(run, trial.quietMs, trial.answerMs);
       if (!quiet) throw new NotJudged("the source did not pause");
       must(task.batches.at(-1)?.pollEnd === true, "the last batch before a pause has no poll_end");
     },
@@ -278,13 +283,14 @@ export const sourceClauses: readonly Clause[] = [
     hint: "look at the flag before each poll",
     of: "source",
     async run(trial) {
-      const { task } = await flowing(trial, 1);
+      const run = await flowing(trial, 1);
+      const { task } = run;
       task.send({ case: "pause", value: {} });
-      const quiet = await untilQuiet(task, trial.quietMs, 3_000);
-      must(quiet, "records still came 3 s after PauseSource");
+      const quiet = await untilQuiet(run, trial.quietMs, 4_000);
+      must(quiet, "records still came 4 s after PauseSource");
       const before = task.batches.length;
       task.send({ case: "resume", value: {} });
-      await untilBatches(task, before + 1, 2_000);
+      await untilBatches(task, before + 1, trial.answerMs);
     },
   },
   {
@@ -310,18 +316,18 @@ export const sourceClauses: readonly Clause[] = [
 
 /** One batch with that credit, then silence, then another one when exactly its cost came back. */
 async function mustOverdrawOnce(trial: Trial, records: number, bytes: number): Promise<void> {
-  const { task } = await trial.source();
+  const { running, task } = await trial.source();
   task.give(records, bytes);
   await untilBatches(task, 1, trial.answerMs);
-  await pause(trial.quietMs);
+  await running.quiet(trial.quietMs);
   must(task.overdrafts.length === 0, task.overdrafts[0] ?? "");
   const [first] = task.batches;
   if (task.batches.length > 1 || first === undefined) return;
   task.give(first.costRecords, first.costBytes);
-  const second = await task.until(() => task.batches[1], 2_000);
+  const second = await task.until(() => task.batches[1], 4_000);
   if (second !== undefined) return;
   task.give(plenty, plenty);
-  await pause(trial.quietMs);
+  await running.quiet(trial.quietMs);
   must(
     task.batches.length === 1,
     "given back exactly what its first batch cost it sent nothing; it went on with more",

@@ -130,7 +130,7 @@ export const taskClauses: readonly Clause[] = [
       const stream = await trial.streamOf(running, ticket);
       // It serves while the host says nothing, so that a start has had its time.
       await running.answers(trial.answerMs);
-      await pause(trial.quietMs);
+      await running.quiet(trial.quietMs);
       const early = stream.messages.filter(({ kind }) => kind.case !== "hello");
       must(early.length === 0, `before the yes it sent ${early[0]?.kind.case}`);
       stream.accept();
@@ -153,7 +153,7 @@ export const taskClauses: readonly Clause[] = [
       const { session } = running;
       const reply = await running.until(() => session.finalReplies(id)[0], trial.answerMs);
       must(reply !== undefined, `StartTask got no reply; ${running.program.lastWords}`);
-      await pause(100);
+      await running.quiet(100);
       const count = session.finalReplies(id).length;
       must(count === 1, `StartTask got ${count} replies`);
       await mustStartAgain(trial, running, configs, "the task could not be started afterwards");
@@ -188,7 +188,7 @@ export const taskClauses: readonly Clause[] = [
       task.sendBytes(new Uint8Array());
       // What it makes of them may come after the answer to what was asked later.
       await running.answers(trial.answerMs);
-      await pause(300);
+      await running.quiet(300);
       must(running.program.exit === undefined, running.program.lastWords);
       const failed = has(task, "failure");
       must(failed === undefined && task.ended === undefined, `the task ended: ${whatCame(task)}`);
@@ -274,7 +274,7 @@ export const taskClauses: readonly Clause[] = [
       task.refuse("the task was given up");
       // What it makes of the end may come after its first answer.
       await running.answers(trial.answerMs);
-      await pause(300);
+      await running.quiet(300);
       const answered = await running.answers(trial.answerMs);
       must(answered, `it answered no request any more; ${running.program.lastWords}`);
     },
@@ -330,7 +330,7 @@ export const taskClauses: readonly Clause[] = [
       running.program.signal("SIGCONT");
       must(await running.answers(trial.answerMs), running.program.lastWords);
       // What it makes of the stop may come after its first answer.
-      await pause(300);
+      await running.quiet(300);
       must(await running.answers(trial.answerMs), running.program.lastWords);
       const over = has(task, "failure") ?? (task.ended !== undefined || undefined);
       must(over === undefined, `the task ended: ${whatCame(task)}`);
