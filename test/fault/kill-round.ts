@@ -1,7 +1,8 @@
 /**
- * One round of killing: lines of a file travel through a source plugin, the host and a sink plugin
- * into another file while one of the three is killed again and again with SIGKILL. At the end every
- * line must be in the sink file, first occurrences in order, and no process may be left.
+ * Rounds of killing: lines of a file travel through a source plugin, the host and a sink plugin
+ * into another file while one of the three is killed again and again with SIGKILL. At the end of each
+ * round every line must be in the sink file, first occurrences in order, and at last no process may be
+ * left.
  */
 import assert from "node:assert/strict";
 import { appendFile, readFile, stat } from "node:fs/promises";
@@ -18,8 +19,11 @@ export interface RoundOptions {
   readonly directory: string;
   readonly victim: Victim;
   readonly seed: number;
+  /** In each round. */
   readonly kills: number;
-  /** One of its own for each round. */
+  /** With one host, as long as that is not the victim; 1 unless told. */
+  readonly rounds?: number;
+  /** One of its own for each call. */
   readonly place?: LogPlace;
 }
 
@@ -61,24 +65,33 @@ class Round {
   async run(): Promise<RoundResult> {
     await this.#append();
     this.#host = await this.#start();
-    for (let kill = 0; kill < this.#options.kills; kill += 1) {
-      await this.#untilLinesArrive();
-      await this.#keepWriting(50 + this.#random() * 500);
-      await this.#kill();
+    const { kills, rounds = 1 } = this.#options;
+    for (let round = 1; round <= rounds; round += 1) {
+      for (let kill = 0; kill < kills; kill += 1) {
+        await this.#untilLinesArrive();
+        await this.#keepWriting(50 + this.#random() * 500);
+        await this.#kill();
+      }
+      await this.#keepWriting(100);
+      await this.#untilAllArrived();
     }
-    await this.#keepWriting(100);
-    const wanted = await linesOf(this.#source);
-    const last = wanted.at(-1);
-    await waitFor(async () => (await linesOf(this.#sink)).lastIndexOf(last as string) >= 0, {
-      withinMs: 30_000,
-      everyMs: 100,
-      what: `line ${last} in the sink file`,
-    });
     this.#note();
     assert.equal(await this.#host.stop(), 0, "the host drains and ends well");
+    const wanted = await linesOf(this.#source);
     const repeated = checkLines(wanted, await linesOf(this.#sink));
     await this.#checkNothingLeft();
     return { lines: wanted.length, repeated };
+  }
+
+  async #untilAllArrived(): Promise<void> {
+    const wanted = await linesOf(this.#source);
+    const last = wanted.at(-1);
+    await waitFor(async () => (await linesOf(this.#sink)).lastIndexOf(last as string) >= 0, {
+      withinMs: 60_000,
+      everyMs: 100,
+      what: `line ${last} in the sink file`,
+    });
+    checkLines(wanted, await linesOf(this.#sink));
   }
 
   describe(error: unknown): string {
@@ -100,6 +113,7 @@ class Round {
         "restart.policy": "on-failure",
         "restart.delay.ms": "50",
         "restart.delay.max.ms": "500",
+        "restart.attempts.max": "-1",
         ...(await place.worker(directory)),
         // A killed host's place in a group of a cluster is free when its session is over.
         "consumer.session.timeout.ms": "6000",
