@@ -42,14 +42,28 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
   return new ClusterKafka(base, await open(base), open, options.logger);
 }
 
+interface Client {
+  close(timeoutMs: number): Promise<void>;
+}
+
+interface ClientParts {
+  readonly transport: Transport;
+  readonly logger: Logger;
+  readonly onClose: () => void;
+}
+
 class ClusterKafka implements Kafka {
   readonly clusterId: string;
   readonly admin: Admin;
   readonly #base: ClientConfig;
   readonly #open: (config: ClientConfig, signal?: AbortSignal) => Promise<Transport>;
   readonly #logger: Logger;
-  readonly #transports = new Map<string, Transport>();
-  readonly #clients = new Set<{ close(timeoutMs: number): Promise<void> }>();
+  /** The worker's. */
+  readonly #transport: Transport;
+  /** Of clients with connection keys of their own, by those; closed behind the last of them. */
+  readonly #ownTransports = new Map<string, { transport: Transport; clients: number }>();
+  readonly #closing = new Set<Promise<void>>();
+  readonly #clients = new Set<Client>();
 
   constructor(
     base: ClientConfig,
@@ -61,15 +75,12 @@ class ClusterKafka implements Kafka {
     this.#base = base;
     this.#open = open;
     this.#logger = logger;
-    this.#transports.set(connectionOf(base), transport);
+    this.#transport = transport;
     this.admin = createKafkaAdmin({ transport, logger });
   }
 
   producer(options: ProducerOptions): Producer {
-    const parts = this.#partsFor(options.config, () => this.#clients.delete(made));
-    const made: Producer = new KafkaProducer(options, parts);
-    this.#clients.add(made);
-    return made;
+    return this.#client(options.config, (parts) => new KafkaProducer(options, parts));
   }
 
   async transactionalProducer(): Promise<never> {
@@ -78,34 +89,60 @@ class ClusterKafka implements Kafka {
   }
 
   partitionReader(options: PartitionReaderOptions): PartitionReader {
-    const parts = this.#partsFor(options.config, () => this.#clients.delete(made));
-    const made: PartitionReader = new KafkaPartitionReader(options, parts);
-    this.#clients.add(made);
-    return made;
+    return this.#client(options.config, (parts) => new KafkaPartitionReader(options, parts));
   }
 
   sinkConsumer(options: SinkConsumerOptions): SinkConsumer {
-    const parts = this.#partsFor(options.config, () => this.#clients.delete(made));
-    const made: SinkConsumer = new KafkaSinkConsumer(options, parts);
-    this.#clients.add(made);
-    return made;
+    return this.#client(options.config, (parts) => new KafkaSinkConsumer(options, parts));
   }
 
   async close(): Promise<void> {
     await Promise.allSettled([...this.#clients].map((client) => client.close(0)));
-    await Promise.allSettled([...this.#transports.values()].map((transport) => transport.close()));
+    await Promise.allSettled([this.#transport.close(), ...this.#closing]);
   }
 
-  #partsFor(
+  #client<Made extends Client>(
     own: ClientConfig | undefined,
-    onClose: () => void,
-  ): { transport: Transport; logger: Logger; onClose: () => void } {
+    make: (parts: ClientParts) => Made,
+  ): Made {
+    const { transport, leave } = this.#transportFor(own);
+    let made: Made | undefined;
+    const onClose = () => {
+      if (made !== undefined && this.#clients.delete(made)) leave();
+    };
+    try {
+      made = make({ transport, logger: this.#logger, onClose });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    this.#clients.add(made);
+    return made;
+  }
+
+  #transportFor(own: ClientConfig | undefined): { transport: Transport; leave: () => void } {
     const config = own?.["bootstrap.servers"] === undefined ? { ...this.#base, ...own } : own;
     const key = connectionOf(config);
-    const transport =
-      this.#transports.get(key) ?? new LaterTransport((signal) => this.#open(config, signal));
-    this.#transports.set(key, transport);
-    return { transport, logger: this.#logger, onClose };
+    if (key === connectionOf(this.#base)) return { transport: this.#transport, leave: () => {} };
+    const open = (signal: AbortSignal) => this.#open(config, signal);
+    const used = this.#ownTransports.get(key) ?? {
+      transport: new LaterTransport(open),
+      clients: 0,
+    };
+    this.#ownTransports.set(key, used);
+    used.clients += 1;
+    const leave = () => {
+      used.clients -= 1;
+      if (used.clients === 0) this.#leave(key, used.transport);
+    };
+    return { transport: used.transport, leave };
+  }
+
+  #leave(key: string, transport: Transport): void {
+    this.#ownTransports.delete(key);
+    const closing = transport.close().catch(() => {});
+    this.#closing.add(closing);
+    void closing.then(() => this.#closing.delete(closing));
   }
 }
 

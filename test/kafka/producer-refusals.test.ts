@@ -2,9 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FencedError, RecordError, TaskError } from "../../src/base/error.ts";
+import { brokerCode } from "../../src/kafka/broker-error.ts";
+import type { Receipt } from "../../src/kafka/kafka.ts";
 import { describeConfigs } from "../../src/kafka/protocol/describe-configs.ts";
 import { initProducerId } from "../../src/kafka/protocol/init-producer-id.ts";
 import { produce } from "../../src/kafka/protocol/produce.ts";
+import { newRecordSlice } from "../../src/record/record-slice.ts";
+import type { Fault } from "../harness/kafka/model-cluster.ts";
 import { ProducerRun, refusing, sentBatches } from "../harness/kafka/producer-run.ts";
 
 const one = { topics: { t: [1] } };
@@ -86,6 +90,43 @@ test("one record over the broker's limit fails with size and limit; the others g
   );
   assert.equal(run.cluster.values("t", 0).length, 21);
   assert.equal(run.cluster.values("t", 0).at(-1), "last");
+});
+
+test("a batch that may be stored is not split, or its records might be stored twice", async () => {
+  const run = new ProducerRun(one, { "linger.ms": "5", "enable.idempotence": "true" });
+  const faults: Fault[] = [
+    { at: "answer-lost" },
+    { at: "refused", code: brokerCode.messageTooLarge },
+  ];
+  run.cluster.nextFault = () => faults.shift() ?? { at: "none" };
+  for (const value of ["a", "b"]) run.send(value);
+  await run.until(2);
+  assert.equal(run.failure().code, "kafka.broker_refused");
+  assert.match(run.failure().message, /too large \(MESSAGE_TOO_LARGE\).* stored twice/);
+  run.send("c");
+  await run.until(3);
+  assert.deepEqual(run.stored(0), ["c"]);
+  await run.producer.close(0);
+});
+
+test("a receipt that throws holds nobody else up", async () => {
+  const run = new ProducerRun(one);
+  const broken: Receipt = {
+    stored: () => {
+      throw new Error("broken receipt");
+    },
+    failed: () => {},
+  };
+  const record = newRecordSlice();
+  record.topic = "t";
+  run.producer.send(record, broken, 0);
+  const flushed = run.producer.flush();
+  await run.quiet();
+  await flushed;
+  run.send("next");
+  await run.until(1);
+  assert.deepEqual(run.stored(0), ["next"]);
+  await run.producer.close(0);
 });
 
 test("a fresh broker has no producer ids yet: the question is repeated", async () => {

@@ -1,5 +1,5 @@
 /** A transport that is opened by its first call: for clients whose config leads to another cluster or user. */
-
+import { unlessAborted } from "../../base/deadline.ts";
 import type {
   CallOptions,
   CallTarget,
@@ -114,7 +114,9 @@ class LaterConnections implements Connections {
     request: Request,
     options?: CallOptions,
   ): Promise<Response> {
-    const transport = await this.#owner.transport();
+    const opening = this.#owner.transport();
+    const { signal } = options ?? {};
+    const transport = await (signal === undefined ? opening : unlessAborted(opening, signal));
     this.#connections ??= transport.connections(this.#options);
     if (this.#isClosed) await this.#connections.close();
     return this.#connections.call(to, api, request, options);

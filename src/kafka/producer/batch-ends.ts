@@ -51,15 +51,18 @@ export class BatchEnds {
 
   #tell(queue: PartitionBatches, batch: ProduceBatch): void {
     const { pending, outcome } = batch;
-    // I7: the only place where the records of a batch are told.
-    if (outcome?.at === "stored") {
-      const { baseOffset, logAppendTimeMs } = outcome;
-      pending.tellStored(queue.home.name, queue.partition, baseOffset, logAppendTimeMs);
-    } else if (outcome?.at === "failed") {
-      pending.tellFailed(outcome.error);
+    try {
+      // I7: the only place where the records of a batch are told.
+      if (outcome?.at === "stored") {
+        const { baseOffset, logAppendTimeMs } = outcome;
+        pending.tellStored(queue.home.name, queue.partition, baseOffset, logAppendTimeMs);
+      } else if (outcome?.at === "failed") {
+        pending.tellFailed(outcome.error);
+      }
+    } finally {
+      this.#room.give(batch.heldBytes);
+      this.#barrier.leave(batch.stamp);
     }
-    this.#room.give(batch.heldBytes);
-    this.#barrier.leave(batch.stamp);
     // The bytes of a request that is still on its way must not change.
     if (!batch.isInFlight) this.#spare.give(pending);
   }

@@ -15,6 +15,7 @@ import {
   givenUpError,
   refusedError,
   tooLargeError,
+  unsplitError,
 } from "./produce-error.ts";
 import { fateOf, isOdd } from "./produce-fate.ts";
 import type { Outgoing } from "./produce-request.ts";
@@ -114,9 +115,9 @@ export class ProduceAnswers {
     node: number,
   ): void {
     const { errorCode, errorMessage } = answer;
-    const { recordCount, oddAnswers } = batch;
+    const { recordCount, mayBeStored, oddAnswers } = batch;
     const { isIdempotent } = this.#parts.settings;
-    const fate = fateOf(errorCode, { isIdempotent, recordCount, oddAnswers });
+    const fate = fateOf(errorCode, { isIdempotent, recordCount, mayBeStored, oddAnswers });
     if (isOdd(errorCode)) batch.oddAnswers += 1;
     if (fate.at === "stored") {
       const baseOffset = errorCode === brokerCode.duplicateSequenceNumber ? -1 : answer.baseOffset;
@@ -126,9 +127,11 @@ export class ProduceAnswers {
     const attempted = this.attempted(queue, batch, node);
     if (fate.at === "failed" || fate.at === "fenced") {
       const isTooLarge = errorCode === brokerCode.messageTooLarge;
-      if (isTooLarge) void this.#failTooLarge(queue, batch, attempted);
+      if (isTooLarge && recordCount === 1) void this.#failTooLarge(queue, batch, attempted);
       else {
-        const error = refusedError(errorCode, attempted, errorMessage);
+        const error = isTooLarge
+          ? unsplitError(attempted, batch.sizeBytes)
+          : refusedError(errorCode, attempted, errorMessage);
         this.#fail(queue, batch, error);
         if (fate.at === "fenced") this.#parts.failed(error);
       }

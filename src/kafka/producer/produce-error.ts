@@ -47,6 +47,17 @@ export function tooLargeError(
   );
 }
 
+/** A batch that the broker finds too large now, and may have stored when an answer was lost. */
+export function unsplitError(attempted: Attempted, sizeBytes: number): TaskError {
+  const refusal = brokerCodeName(brokerCode.messageTooLarge);
+  return new TaskError(
+    "kafka.broker_refused",
+    `cannot ${writing(attempted)}: the batch of ${sizeBytes} bytes is too large (${refusal}), and in ` +
+      "halves its records might be stored twice, because the answer to an earlier try was lost",
+    { hint: "max.message.bytes of the topic was lowered; restart the task to send them anew" },
+  );
+}
+
 /** `bound` names what ended it: `delivery.timeout.ms (120000)`. */
 export function givenUpError(
   attempted: Attempted,

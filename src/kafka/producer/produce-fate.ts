@@ -17,6 +17,8 @@ export type BatchFate =
 export interface BatchFacts {
   readonly isIdempotent: boolean;
   readonly recordCount: number;
+  /** An earlier try ended without a word on whether the broker kept it. */
+  readonly mayBeStored: boolean;
   /** How often it was answered with a fault that should not come twice. */
   readonly oddAnswers: number;
 }
@@ -32,7 +34,9 @@ export function fateOf(code: number, facts: BatchFacts): BatchFate {
       return { at: "stored" };
     case brokerCode.messageTooLarge:
     case brokerCode.recordListTooLarge:
-      return facts.recordCount > 1 ? { at: "split" } : { at: "failed" };
+      if (facts.recordCount === 1) return { at: "failed" };
+      // The broker would know the whole again, but not its halves.
+      return facts.isIdempotent && facts.mayBeStored ? { at: "failed" } : { at: "split" };
     case brokerCode.outOfOrderSequenceNumber:
     case brokerCode.unknownProducerId:
     case brokerCode.invalidProducerEpoch:

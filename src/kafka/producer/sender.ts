@@ -316,7 +316,9 @@ export class Sender {
         (response) => this.#answers.answered(outgoing, isAnswered ? response : undefined),
         (error: Error) => this.#answers.lost(outgoing, error),
       )
-      .then(ended);
+      // A receipt that throws: whoever waits must not wait for ever.
+      .catch((error: Error) => this.#parts.failed(error))
+      .finally(ended);
   }
 
   #arm(dueMs: number): void {

@@ -1,7 +1,6 @@
 /** Asks the cluster where topics are, for a producer: one question at a time, with backoff. */
 import { Backoff } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
-import { HostError } from "../../base/error.ts";
 import type { Logger } from "../../observe/logger.ts";
 import type { ClusterMap } from "../calls.ts";
 import type { TopicBatches } from "./topic-batches.ts";
@@ -53,9 +52,8 @@ export class TopicAsker {
           topic.look(map);
         }
       } catch (error) {
-        if (!(error instanceof HostError)) throw error;
         logger.debug({ err: error }, "cannot ask where topics are");
-        for (const topic of topics) topic.lastError = error;
+        for (const topic of topics) topic.lastError = error as Error;
       }
       told();
     }
