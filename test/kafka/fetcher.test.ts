@@ -245,6 +245,18 @@ test("a refusal that no retry helps fails the poll, with partition, broker and K
   await waitFor(async () => (await isRead()) === true, { withinMs: 20_000, what: "the record" });
 });
 
+test("a fetch that a broker cannot answer at all is tried again, with a pause", async (t) => {
+  const { fetcher, logs, log } = open(t, { config: { "retry.backoff.ms": "20" } });
+  log.append(["0"]);
+  logs.fetchCode = brokerCode.unknown;
+  fetcher.assign([at(0)]);
+  assert.deepEqual(await fetcher.poll(100), []);
+  const tries = logs.transport.callsOf(fetch).length;
+  assert.ok(tries >= 1 && tries < 20, `${tries} tries`);
+  logs.fetchCode = 0;
+  assert.deepEqual(values(await poll(fetcher, 1)), ["0"]);
+});
+
 test("a topic that may not be seen fails the poll", async (t) => {
   const { fetcher, logs } = open(t);
   logs.transport.map.errors.set("secret", brokerCode.topicAuthorizationFailed);

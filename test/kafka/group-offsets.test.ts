@@ -70,6 +70,16 @@ for (const { name, codes, error, state, tries = 1 } of [
   });
 }
 
+test("an answer that leaves a partition out does not count it as committed", async (t) => {
+  const stage = new Stage(t);
+  const stored = await offsetsOf(stage, []);
+  stage.transport.on(offsetCommit, ({ offsets: [first] }) => ({
+    partitions: [{ ...first!, errorCode: 0 }],
+  }));
+  const both = [...offsets, { topic: "t", partition: 1, offset: 5 }];
+  await assert.rejects(stored.commit(both, 5_000), /commit offset 5 of t-1/);
+});
+
 for (const { name, isSentBefore } of [
   { name: "waits for a join", isSentBefore: false },
   { name: "that a join overtakes is sent again", isSentBefore: true },

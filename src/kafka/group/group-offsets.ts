@@ -120,7 +120,7 @@ export class GroupOffsets {
       if (!(error instanceof RetriableError)) throw error;
       return { left: offsets, code: undefined, error };
     }
-    const codeOf = (each: TopicPartition) => codes.get(placeKey(each)) ?? brokerCode.none;
+    const codeOf = (each: TopicPartition) => codes.get(placeKey(each)) ?? brokerCode.unknown;
     const left = offsets.filter((each) => codeOf(each) !== brokerCode.none);
     const first = left[0];
     if (first === undefined) return undefined;

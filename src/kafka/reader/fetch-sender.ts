@@ -175,6 +175,7 @@ export class FetchSender {
     const call = { timeoutMs, signal: scope.signal };
     try {
       const response = await connections.call({ at: "node", node }, fetch, request, call);
+      if (response.errorCode !== 0) throw refused(response, connections.addressOf(node));
       broker.retryAtMs = this.#clock.elapsedMs() + response.throttleMs;
       broker.backoff.reset();
       broker.trouble.over();
@@ -289,6 +290,12 @@ export class FetchSender {
       (error) => this.#options.onFailure(error),
     );
   }
+}
+
+/** The broker could do nothing with the request as a whole: tried again, as Java does, whatever it says. */
+function refused({ errorCode }: FetchResponse, address: string): RetriableError {
+  const { message } = brokerError(errorCode, `read from ${address}`);
+  return new RetriableError("kafka.broker_busy", message);
 }
 
 /** The first of them. */

@@ -200,6 +200,7 @@ export class Fetcher {
       // It is asked for again, should somebody poll on.
       place.drop();
       place.failed(this.#nowMs());
+      this.#sender.nudge();
       this.#fail(error, place);
     }
   }
@@ -211,10 +212,6 @@ export class Fetcher {
   }
 
   #land({ node, response, asked, hold }: FetchAnswer): void {
-    if (response.errorCode !== 0) {
-      this.#fail(brokerError(response.errorCode, `read from ${this.#connections.addressOf(node)}`));
-      return;
-    }
     let heldBytes = 0;
     for (const { records } of response.partitions) heldBytes += records.length;
     const held: HeldAnswer = { chunks: 0, release: () => hold(-heldBytes) };

@@ -17,6 +17,8 @@ export class ScriptedLogs {
   readonly #partitions = new Map<string, StoredPartition>();
   /** What a broker answers for a partition instead of what it holds: a code, or as it is changed. */
   readonly codes = new Map<string, number>();
+  /** What brokers answer to whole fetches. */
+  fetchCode = 0;
 
   constructor(options: ScriptedTransportOptions) {
     this.transport = new ScriptedTransport(options);
@@ -43,6 +45,7 @@ export class ScriptedLogs {
 
   async #fetch(request: FetchRequest, node: number) {
     const deadlineMs = performance.now() + request.maxWaitMs;
+    if (this.fetchCode !== 0) return { throttleMs: 0, errorCode: this.fetchCode, partitions: [] };
     for (;;) {
       let leftBytes = request.maxBytes;
       const partitions = request.partitions.map((each) => {
