@@ -6,7 +6,7 @@ import { kafkaClients, withoutPrefix } from "../config/kafka-clients.ts";
 import { openEmbedded } from "../embedded/embedded.ts";
 import { takeSnapshot } from "../embedded/snapshot.ts";
 import type { ClientConfig, Kafka } from "../kafka/kafka.ts";
-import { silentLogger } from "../observe/logger.ts";
+import { createLogger, type Logger } from "../observe/logger.ts";
 import { readPropertiesFile } from "./properties-file.ts";
 
 /** What the command line says of it. */
@@ -90,7 +90,7 @@ async function openCopy(directory: string, topic: string | undefined): Promise<K
   }
 }
 
-/** What goes wrong comes as an error of what was asked; its log lines would stand between records. */
+/** What goes wrong comes as an error of what was asked; only what is waited for is told meanwhile. */
 async function openCluster(
   bootstrapServers: string,
   properties: Readonly<Record<string, string>>,
@@ -98,7 +98,17 @@ async function openCluster(
   const { openKafka } = await import("../kafka/open-kafka.ts");
   const { worker } = kafkaClients(properties);
   const config = { "default.api.timeout.ms": "15000", ...worker };
-  return openKafka({ bootstrapServers, config, clientId: "bulkhead", logger: silentLogger() });
+  return openKafka({ bootstrapServers, config, clientId: "bulkhead", logger: waitLogger() });
+}
+
+/** Says on stderr what a command waits for once that lasts some seconds. */
+function waitLogger(): Logger {
+  const write = (line: string) => {
+    const { msg, lastedMs, err, reason = err?.message } = JSON.parse(line);
+    if (lastedMs === undefined) return;
+    process.stderr.write(`${msg} (for ${Math.round(lastedMs / 1_000)} s): ${reason}\n`);
+  };
+  return createLogger({ level: "warn", destination: { write } });
 }
 
 async function assertLog(directory: string): Promise<void> {

@@ -2,13 +2,7 @@ import { once } from "node:events";
 import { ConfigError, TaskError } from "../base/error.ts";
 import { RecordCursor } from "../batch/decode.ts";
 import { type RecordFormat, recordText, type ShownParts } from "../cli/record-text.ts";
-import type {
-  Fetched,
-  Kafka,
-  PartitionOffset,
-  PartitionReader,
-  TopicPartition,
-} from "../kafka/kafka.ts";
+import type { Fetched, PartitionOffset, PartitionReader, TopicPartition } from "../kafka/kafka.ts";
 import { askedToStop } from "./asked-to-stop.ts";
 import { type LogOptions, openLogOf } from "./log-access.ts";
 import { topicOf } from "./topic.ts";
@@ -45,10 +39,13 @@ export async function readTopic(topic: string, options: ReadOptions): Promise<vo
   try {
     const { partitionCount } = await topicOf(kafka, topic);
     const partitions = partitionsOf(topic, partitionCount, options.partition);
-    const ends = await kafka.admin.endOffsets(partitions);
+    const readCommitted = consumer["isolation.level"] === "read_committed";
+    const ends = await kafka.admin.endOffsets(partitions, { readCommitted });
     const starts = partitions.map((each, n) => ({ ...each, offset: from(ends[n] ?? 0) }));
     const signal = AbortSignal.any([asked, output.gone]);
-    const reader = kafka.partitionReader({ clientId: "bulkhead-read", config: consumer });
+    // What was deleted meanwhile is passed over, whatever the sinks of this worker do about it.
+    const config = { ...consumer, "auto.offset.reset": "earliest" };
+    const reader = kafka.partitionReader({ clientId: "bulkhead-read", config });
     await new TopicPrinter(options, output).print(reader, starts, ends, signal);
   } finally {
     await kafka.close();

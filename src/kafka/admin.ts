@@ -89,10 +89,13 @@ export class KafkaAdmin implements Admin {
     await this.#untilTold(name, (places) => places === undefined);
   }
 
-  async endOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
+  async endOffsets(
+    partitions: readonly TopicPartition[],
+    { readCommitted = false }: { readCommitted?: boolean } = {},
+  ): Promise<readonly number[]> {
     const queries = partitions.map((each) => ({ ...each, timestampMs: offsetOf.latest }));
     const { map } = this.#transport;
-    return lookUpOffsets(queries, { map, connections: this.#connections, readCommitted: false });
+    return lookUpOffsets(queries, { map, connections: this.#connections, readCommitted });
   }
 
   groupOffsets(groupId: string): Promise<readonly PartitionOffset[]> {

@@ -179,8 +179,14 @@ export interface Admin {
   /** Resolves to false when it existed already. */
   createTopic(topic: NewTopic): Promise<boolean>;
   deleteTopic(name: string): Promise<void>;
-  /** The next offset that will be written, in the order asked. */
-  endOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]>;
+  /**
+   * The next offset that will be written, in the order asked; with `readCommitted` how far such a reader
+   * gets, which is where the first open transaction begins.
+   */
+  endOffsets(
+    partitions: readonly TopicPartition[],
+    options?: { readCommitted?: boolean },
+  ): Promise<readonly number[]>;
   groupOffsets(groupId: string): Promise<readonly PartitionOffset[]>;
   /** Only for groups without members; a null offset removes the entry. */
   alterGroupOffsets(

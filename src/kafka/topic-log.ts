@@ -166,10 +166,14 @@ export class TopicLog {
     await outcome.promise;
   }
 
-  /** Resolves when every record that was in the log at the call was told to `onRecord`. */
+  /**
+   * Resolves when every record that was in the log at the call was told to `onRecord`; with
+   * `readCommitted`, up to where the first open transaction begins.
+   */
   async readToEnd(): Promise<void> {
     this.#assertWorking("read");
-    const ends = await this.#options.kafka.admin.endOffsets(this.#partitions());
+    const { kafka, readCommitted = false } = this.#options;
+    const ends = await kafka.admin.endOffsets(this.#partitions(), { readCommitted });
     if (this.#hasReached(ends)) return;
     this.#assertWorking("read");
     const done = deferred();

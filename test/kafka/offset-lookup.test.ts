@@ -1,9 +1,11 @@
 /** Asking brokers where partitions begin and end, while leaders move. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { createKafkaAdmin } from "../../src/kafka/admin.ts";
 import { brokerCode } from "../../src/kafka/broker-error.ts";
 import { listOffsets, offsetOf } from "../../src/kafka/protocol/list-offsets.ts";
 import { lookUpOffsets } from "../../src/kafka/reader/offset-lookup.ts";
+import { silentLogger } from "../../src/observe/logger.ts";
 import { ScriptedLogs } from "../harness/kafka/scripted-logs.ts";
 
 function open(t: TestContext) {
@@ -26,6 +28,18 @@ test("each leader is asked once, and the answers stand in the order asked", asyn
   assert.deepEqual(await ends(), [1, 2]);
   const nodes = logs.transport.callsOf(listOffsets).map(({ node }) => node);
   assert.deepEqual(nodes.sort(), [1, 2]);
+});
+
+test("the end for readers of what is committed is where the first open transaction begins", async (t) => {
+  const { logs } = open(t);
+  const log = logs.partition("t", 0);
+  log.append(["0"]);
+  log.append(["1"], 7);
+  log.append(["2"]);
+  const admin = createKafkaAdmin({ transport: logs.transport, logger: silentLogger() });
+  const place = [{ topic: "t", partition: 0 }];
+  assert.deepEqual(await admin.endOffsets(place), [3]);
+  assert.deepEqual(await admin.endOffsets(place, { readCommitted: true }), [1]);
 });
 
 test("what may pass is asked again, and only that", async (t) => {
