@@ -42,6 +42,13 @@ export interface TaskView {
 
 /** Starts a host and waits until its REST API answers. */
 export async function startHost(options: HostOptions): Promise<HostProcess> {
+  const host = await beginHost(options);
+  await host.isUp();
+  return host;
+}
+
+/** Starts a host that may have to wait for something before it is up. */
+export async function beginHost(options: HostOptions): Promise<HostProcess> {
   const files = await writeConfigs(options);
   const own = [process.execPath, program, "standalone", ...files];
   const [first = "", ...rest] = [...(options.through ?? []), ...own];
@@ -49,18 +56,7 @@ export async function startHost(options: HostOptions): Promise<HostProcess> {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...options.env },
   });
-  const host = new HostProcess(child);
-  try {
-    await waitFor(() => host.restUrl !== undefined || child.exitCode !== null, {
-      withinMs: 20_000,
-      what: "the host to say where its REST API is",
-    });
-    if (host.restUrl === undefined) throw new Error("the host ended while starting");
-  } catch (error) {
-    host.kill();
-    throw new Error(`${(error as Error).message}\n${host.log.slice(-60).join("\n")}`);
-  }
-  return host;
+  return new HostProcess(child);
 }
 
 async function writeConfigs({ directory, worker, connectors = [] }: HostOptions) {
@@ -106,6 +102,20 @@ export class HostProcess {
     return this.#child.exitCode;
   }
 
+  /** Its REST API answers. @throws Error with the end of its log; then it is killed */
+  async isUp(withinMs = 20_000): Promise<void> {
+    try {
+      await waitFor(() => this.restUrl !== undefined || this.exitCode !== null, {
+        withinMs,
+        what: "the host to say where its REST API is",
+      });
+      if (this.restUrl === undefined) throw new Error("the host ended while starting");
+    } catch (error) {
+      this.kill();
+      throw new Error(`${(error as Error).message}\n${this.log.slice(-60).join("\n")}`);
+    }
+  }
+
   /** SIGTERM, and waits until it has drained. */
   async stop(): Promise<number | null> {
     this.#child.kill("SIGTERM");
@@ -136,6 +146,12 @@ export class HostProcess {
     const response = await fetch(`${this.restUrl}${path}`, init);
     const text = await response.text();
     return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  }
+
+  /** @throws Error with the host's answer, unless it is made */
+  async createConnector(name: string, config: object): Promise<void> {
+    const { status, body } = await this.request("POST", "/connectors", { name, config });
+    if (status !== 201) throw new Error(`cannot create ${name}: ${JSON.stringify(body)}`);
   }
 
   async tasks(): Promise<readonly TaskView[]> {

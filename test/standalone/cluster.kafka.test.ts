@@ -13,6 +13,7 @@ import { testCertificates } from "../harness/kafka/certificates.ts";
 import { javaTool, startJavaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { saslUsers } from "../harness/kafka/sasl-users.ts";
+import { Notebook, type NotedRecord } from "../harness/notebook.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const found = await kafkaJars();
@@ -201,8 +202,41 @@ describe("a standalone worker over a cluster", { skip: found.missing ?? false },
     await lines.write("x".repeat(5_000));
     await create(host, lines.source, lines.sourceConfig);
     const trace = await traceOfFailure(host, lines.source);
-    assert.match(trace, new RegExp(`${lines.topic}.*2000`), trace);
-    assert.match(trace, /MESSAGE_TOO_LARGE/, trace);
+    assert.match(trace, new RegExp(`partition 0 of topic ${lines.topic} at ${bootstrap}: `), trace);
+    assert.match(trace, /it is 50\d\d bytes as a batch, more than 2000 .*MESSAGE_TOO_LARGE/, trace);
+    assert.equal(await host.stop(), 0);
+  });
+
+  test("keys, nulls and headers arrive as they were sent, in their order", async (t) => {
+    const lines = await begin(t);
+    const { bootstrap } = await sharedKafka();
+    const host = await hostOver(t, bootstrap, lines, Notebook.worker);
+    const header = (name: string, value: unknown) => ({ name, value });
+    const records = [
+      { key: "k", value: "v", headers: [header("b", "1st"), header("a", "x"), header("b", "2nd")] },
+      { key: null, value: "no key", headers: [] },
+      { key: "gone", value: null, headers: [header("why", null), header("why", "deleted")] },
+      { key: null, value: null, headers: [] },
+      { key: "", value: "", headers: [header("ü", "é"), header("empty", "")] },
+    ].map((record) => ({ ...record, partition: 0 }));
+    await create(host, lines.source, {
+      "connector.class": "fixture.notebook.DictationSource",
+      topic: lines.topic,
+      records: JSON.stringify(records),
+    });
+    const notebook = new Notebook(join(lines.directory, "noted"));
+    await create(host, lines.sink, { ...notebook.sinkConfig, topics: lines.topic });
+    const noted: NotedRecord[] = [];
+    await waitFor(async () => noted.push(...(await notebook.readOn())) >= records.length, {
+      withinMs: 60_000,
+      what: `${records.length} records`,
+    });
+    const pairs = (headers: readonly { name: string; value: unknown }[]) =>
+      headers.map(({ name, value }) => [name, value]);
+    assert.deepEqual(
+      noted,
+      records.map((one, offset) => ({ ...one, offset, headers: pairs(one.headers) })),
+    );
     assert.equal(await host.stop(), 0);
   });
 

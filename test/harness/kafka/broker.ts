@@ -56,11 +56,7 @@ export interface BrokerPlace {
 /** Starts a node of its own cluster; resolves once it answers. @throws Error with the end of its log */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   for (let tries = 1; ; tries += 1) {
-    const [client, internal, controller] = await freePorts(3);
-    const ports = { client: client!, internal: internal!, controller: controller! };
-    const voters = [{ id: 1, port: ports.controller }];
-    const place = { id: 1, ports, clusterId: newClusterId(), voters, replicas: 1 };
-    const broker = await makeBroker(place, options);
+    const broker = await reserveBroker(options);
     try {
       await broker.start();
       return broker;
@@ -70,6 +66,14 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
       if (tries === startsMax || !String(error).includes("Address already in use")) throw error;
     }
   }
+}
+
+/** A node of its own cluster that is to be started later: its addresses are known, and nobody is there. */
+export async function reserveBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const [client, internal, controller] = await freePorts(3);
+  const ports = { client: client!, internal: internal!, controller: controller! };
+  const voters = [{ id: 1, port: ports.controller }];
+  return makeBroker({ id: 1, ports, clusterId: newClusterId(), voters, replicas: 1 }, options);
 }
 
 /** What `kafka-storage random-uuid` gives. */
