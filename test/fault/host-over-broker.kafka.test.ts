@@ -14,7 +14,7 @@ import { waitFor } from "../harness/wait-for.ts";
 import { flowWorker, NumberedFlow } from "./numbered-flow.ts";
 
 const { missing } = await kafkaJars();
-const withinMs = 60_000;
+const withinMs = 120_000;
 
 const brokerConfig = {
   "auto.create.topics.enable": "false",

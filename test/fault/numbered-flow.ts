@@ -11,7 +11,7 @@ import { uniqueName } from "../harness/kafka/broker.ts";
 import { Notebook } from "../harness/notebook.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const withinMs = 60_000;
+const withinMs = 120_000;
 const partitionCount = 4;
 const sinkTaskCount = 2;
 
