@@ -9,8 +9,15 @@ import { checkRecordings } from "./check-recordings.ts";
 const json = "org.apache.kafka.connect.json.JsonConverter";
 const built = existsSync(join(repository, "dist", "main.js"));
 
-/** `only`: cases that it says yes to; all of them where it is left out. */
-export function testHostAnswers(place: LogPlace, only?: (name: string) => boolean): void {
+export interface HostAnswersOptions {
+  /** Cases that it says yes to; all of them where it is left out. */
+  readonly only?: (name: string) => boolean;
+  /** How many processes start is most of what the cases cost. */
+  readonly processPer?: "connector" | "plugin";
+}
+
+/** One host for all cases. */
+export function testHostAnswers(place: LogPlace, options: HostAnswersOptions = {}): void {
   test("a standalone host answers as recorded", {
     skip: built ? false : "the host is not built: npm run build",
   }, async (t) => {
@@ -18,10 +25,15 @@ export function testHostAnswers(place: LogPlace, only?: (name: string) => boolea
     // As the worker that was recorded, which had Apache's plugins only.
     const plugins = { "plugin.path": join(repository, "plugins", "file") };
     const converters = { "key.converter": json, "value.converter": json };
-    const worker = { ...plugins, ...converters, ...(await place.worker(directory)) };
+    const worker = {
+      ...plugins,
+      ...converters,
+      "plugin.process.per": options.processPer ?? "connector",
+      ...(await place.worker(directory)),
+    };
     const host = await startHost({ directory, worker });
     try {
-      await checkRecordings(host.restUrl ?? "", only === undefined ? {} : { only });
+      await checkRecordings(host.restUrl ?? "", options);
     } finally {
       await host.stop();
     }

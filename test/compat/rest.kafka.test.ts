@@ -4,4 +4,6 @@ import { testHostAnswers } from "./host-answers.ts";
 /** These have no records, no statuses and no cluster id in them. */
 const withoutLog = /^(http-(content|trailing|unknown)|loggers-|plugins-|validate-)/;
 
-overCluster((place) => testHostAnswers(place, (name) => !withoutLog.test(name)));
+overCluster((place) =>
+  testHostAnswers(place, { only: (name) => !withoutLog.test(name), processPer: "plugin" }),
+);

@@ -2,61 +2,15 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import { openEmbedded } from "../../src/embedded/embedded.ts";
-import type {
-  Kafka,
-  PartitionOffset,
-  SinkConsumer,
-  TopicPartition,
-} from "../../src/kafka/kafka.ts";
-import { fill, openLog, recordsOf, temporaryFolder } from "../harness/embedded-log.ts";
+import type { Kafka } from "../../src/kafka/kafka.ts";
+import { fill, openLog, temporaryFolder } from "../harness/embedded-log.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { WatchedMember, type WatchedOptions } from "../harness/watched-member.ts";
 
-interface Options {
-  topics?: readonly string[] | ((topic: string) => boolean);
-  autoOffsetReset?: "earliest" | "latest";
-  groupId?: string;
-  onRevoked?: (partitions: readonly TopicPartition[]) => Promise<void>;
-}
-
-/** A consumer whose rebalances are written down. */
-class Watched {
-  readonly consumer: SinkConsumer;
-  readonly events: string[] = [];
-  readonly values: (string | null)[] = [];
-
-  constructor(kafka: Kafka, { topics = ["t"], ...options }: Options = {}) {
-    const list = (partitions: readonly (TopicPartition | PartitionOffset)[]) =>
-      partitions
-        .map((each) => `${each.topic}${each.partition}${"offset" in each ? `@${each.offset}` : ""}`)
-        .join();
-    this.consumer = kafka.sinkConsumer({
-      clientId: "c",
-      groupId: options.groupId ?? "g",
-      topics,
-      autoOffsetReset: options.autoOffsetReset ?? "earliest",
-      listener: {
-        assigned: async (partitions) => {
-          this.events.push(`assigned ${list(partitions)}`);
-        },
-        revoked: async (partitions) => {
-          await options.onRevoked?.(partitions);
-          this.events.push(`revoked ${list(partitions)}`);
-        },
-        lost: async (partitions) => {
-          this.events.push(`lost ${list(partitions)}`);
-        },
-      },
-    });
-  }
-
-  async poll(timeoutMs = 0): Promise<void> {
-    const fetched = await this.consumer.poll(timeoutMs);
-    this.values.push(...recordsOf(fetched).map(({ value }) => value));
-  }
-
-  get held(): string[] {
-    return this.consumer.assignment().map(({ topic, partition }) => `${topic}${partition}`);
-  }
+/** Of the group g; reads t. */
+function member(kafka: Kafka, options: Partial<WatchedOptions> = {}): WatchedMember {
+  const named = { groupId: "g", topics: ["t"], ...options };
+  return new WatchedMember((of) => kafka.sinkConsumer(of), named);
 }
 
 async function twoPartitions(t: TestContext, options = {}): Promise<Kafka> {
@@ -72,9 +26,9 @@ async function twoPartitions(t: TestContext, options = {}): Promise<Kafka> {
 
 test("a member that does not poll is thrown out, learns that it lost, and comes back", async (t) => {
   const kafka = await twoPartitions(t, { rebalanceTimeoutMs: 50 });
-  const slow = new Watched(kafka);
+  const slow = member(kafka);
   await slow.poll();
-  const other = new Watched(kafka);
+  const other = member(kafka);
   await waitFor(
     async () => {
       await other.poll();
@@ -102,7 +56,7 @@ test("a member that does not poll is thrown out, learns that it lost, and comes 
 
 test("a pattern takes in topics as they come, but never the log's own", async (t) => {
   const kafka = await openLog(t);
-  const a = new Watched(kafka, { topics: () => true });
+  const a = member(kafka, { topics: () => true });
   await a.poll();
   assert.deepEqual(a.events, []);
   const polled = a.poll(60_000);
@@ -125,7 +79,7 @@ test("offsets outlive the log's process, can be altered and deleted, but not und
   const first = await openEmbedded({ directory });
   await fill(first, "t", ["1"]);
   await fill(first, "u", ["1"]);
-  const a = new Watched(first, { topics: ["t", "u"] });
+  const a = member(first, { topics: ["t", "u"] });
   await a.poll();
   for (let offset = 0; offset <= 1; offset++) {
     await a.consumer.commit([

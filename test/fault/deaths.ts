@@ -44,8 +44,8 @@ const end: Record<Kind, readonly Point[]> = {
 type Kind = "source" | "sink";
 
 const numbers = 3_000;
-/** Over a log that may be shared. */
-export function testDeaths(place: LogPlace): void {
+/** `points`: all, or those at which something was read, written or committed, or is about to be. */
+export function testDeaths(place: LogPlace, points: "all" | "of the log"): void {
   const counted = place.nameOf("counted");
   let fault: FaultHost;
   before(async () => {
@@ -86,7 +86,10 @@ export function testDeaths(place: LogPlace): void {
       });
 
       const midlife = middle[kind].map((at): Death => ({ at, fails: "task" }));
-      for (const { at, fails, says = /./ } of [...beginning, ...midlife]) {
+      for (const { at, fails, says = /./ } of [
+        ...(points === "all" ? beginning : []),
+        ...midlife,
+      ]) {
         test(`${at} fails its ${fails} with the reason`, () =>
           fault.during(async () => {
             await dieAt(at);

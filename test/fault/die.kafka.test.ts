@@ -1,4 +1,4 @@
 import { overCluster } from "../harness/kafka/over-cluster.ts";
 import { testDeaths } from "./deaths.ts";
 
-overCluster(testDeaths);
+overCluster((place) => testDeaths(place, "of the log"));

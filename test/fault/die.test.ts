@@ -1,4 +1,4 @@
 import { inFolder } from "../harness/log-place.ts";
 import { testDeaths } from "./deaths.ts";
 
-testDeaths(inFolder);
+testDeaths(inFolder, "all");

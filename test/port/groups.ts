@@ -1,76 +1,24 @@
 /** What a sink's consumer relies on, whatever log is behind the port. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type {
-  Kafka,
-  PartitionOffset,
-  SinkConsumer,
-  TopicPartition,
-} from "../../src/kafka/kafka.ts";
+import type { Kafka } from "../../src/kafka/kafka.ts";
 import { fill, recordsOf } from "../harness/embedded-log.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { WatchedMember, type WatchedOptions } from "../harness/watched-member.ts";
 import { type LogPort, newTopic } from "./log-port.ts";
 
-interface Options {
-  topics: readonly string[] | ((topic: string) => boolean);
-  groupId: string;
-  autoOffsetReset?: "earliest" | "latest";
-  onRevoked?: (partitions: readonly TopicPartition[]) => Promise<void>;
-}
-
-/** A consumer whose rebalances are written down; partitions by number, all of one topic. */
-class Watched {
-  readonly consumer: SinkConsumer;
-  readonly events: string[] = [];
-  readonly values: (string | null)[] = [];
-
-  constructor(kafka: Kafka, { topics, groupId, autoOffsetReset, onRevoked }: Options) {
-    const list = (partitions: readonly (TopicPartition | PartitionOffset)[]) =>
-      [...partitions]
-        .sort((a, b) => a.partition - b.partition)
-        .map((each) => `${each.partition}${"offset" in each ? `@${each.offset}` : ""}`)
-        .join();
-    this.consumer = kafka.sinkConsumer({
-      clientId: "c",
-      groupId,
-      topics,
-      autoOffsetReset: autoOffsetReset ?? "earliest",
-      listener: {
-        assigned: async (partitions) => {
-          this.events.push(`assigned ${list(partitions)}`);
-        },
-        revoked: async (partitions) => {
-          await onRevoked?.(partitions);
-          this.events.push(`revoked ${list(partitions)}`);
-        },
-        lost: async (partitions) => {
-          this.events.push(`lost ${list(partitions)}`);
-        },
-      },
-    });
-  }
-
-  async poll(timeoutMs = 100): Promise<void> {
-    const fetched = await this.consumer.poll(timeoutMs);
-    this.values.push(...recordsOf(fetched).map(({ value }) => value));
-  }
-
-  get held(): number[] {
-    return this.consumer
-      .assignment()
-      .map(({ partition }) => partition)
-      .sort();
-  }
+function member(kafka: Kafka, options: WatchedOptions): WatchedMember {
+  return new WatchedMember((of) => kafka.sinkConsumer(of), options);
 }
 
 /** Polls all of them, side by side, until something holds. */
 async function pollUntil(
   what: string,
-  members: readonly Watched[],
+  members: readonly WatchedMember[],
   holds: () => boolean,
 ): Promise<void> {
   const round = async () => {
-    await Promise.all(members.map((member) => member.poll()));
+    await Promise.all(members.map((each) => each.poll(100)));
     return holds();
   };
   await waitFor(round, { withinMs: 30_000, what });
@@ -82,13 +30,13 @@ export function testGroups(port: LogPort): void {
     const kafka = await port.open(t);
     const topic = await newTopic(port, kafka, { partitionCount: 2 });
     const options = { topics: [topic], groupId: port.nameOf("group") };
-    const a = new Watched(kafka, options);
+    const a = member(kafka, options);
     await pollUntil("the first member", [a], () => a.held.length === 2);
-    assert.deepEqual(a.events, ["assigned 0@0,1@0"]);
-    const b = new Watched(kafka, options);
+    assert.deepEqual(a.events, ["assigned topic0@0,topic1@0"]);
+    const b = member(kafka, options);
     await pollUntil("a share each", [a, b], () => a.held.length === 1 && b.held.length === 1);
     assert.match(a.events[1] ?? "", /^revoked /, "before the other one was given anything");
-    assert.deepEqual([...a.held, ...b.held].sort(), [0, 1]);
+    assert.deepEqual([...a.held, ...b.held].sort(), ["topic0", "topic1"]);
     const last = a.held[0];
     await a.consumer.close();
     assert.equal(a.events.at(-1), `revoked ${last}`);
@@ -102,13 +50,13 @@ export function testGroups(port: LogPort): void {
     const all = [0, 1].map((partition) => ({ topic, partition, offset: 0 }));
     await fill(kafka, topic, ["1", "2", "3", "4"]);
     const options = { topics: [topic], groupId: port.nameOf("group") };
-    const a: Watched = new Watched(kafka, {
+    const a: WatchedMember = member(kafka, {
       ...options,
       onRevoked: (partitions) =>
         a.consumer.commit(partitions.map((each) => ({ ...each, offset: 3 }))),
     });
     await pollUntil("the first member", [a], () => a.held.length === 2);
-    const b = new Watched(kafka, options);
+    const b = member(kafka, options);
     await pollUntil("the second member", [a, b], () => b.held.length === 1);
     assert.deepEqual(b.events, [`assigned ${b.held[0]}@3`]);
     const [one, other] = await b.consumer.committed(all);
@@ -121,7 +69,7 @@ export function testGroups(port: LogPort): void {
     const kafka = await port.open(t);
     const topic = await newTopic(port, kafka, { partitionCount: 2 });
     const groupId = port.nameOf("group");
-    const a = new Watched(kafka, { topics: [topic], groupId });
+    const a = member(kafka, { topics: [topic], groupId });
     const place = { topic, partition: 1, offset: 5 };
     await assert.rejects(a.consumer.commit([place]), { code: "kafka.member_fenced" });
     assert.throws(() => a.consumer.seek(place, 0), { code: "kafka.partition_not_assigned" });
@@ -136,9 +84,9 @@ export function testGroups(port: LogPort): void {
     const topic = await newTopic(port, kafka);
     await fill(kafka, topic, ["old"]);
     const topics = [topic];
-    const early = new Watched(kafka, { topics, groupId: port.nameOf("early") });
+    const early = member(kafka, { topics, groupId: port.nameOf("early") });
     const groupId = port.nameOf("late");
-    const late = new Watched(kafka, { topics, groupId, autoOffsetReset: "latest" });
+    const late = member(kafka, { topics, groupId, autoOffsetReset: "latest" });
     const both = [early, late];
     await pollUntil("both", both, () => both.every(({ held }) => held.length === 1));
     await fill(kafka, topic, ["new"]);
@@ -152,7 +100,7 @@ export function testGroups(port: LogPort): void {
     const kafka = await port.open(t);
     const topic = await newTopic(port, kafka);
     await fill(kafka, topic, ["1", "2"]);
-    const a = new Watched(kafka, { topics: [topic], groupId: port.nameOf("group") });
+    const a = member(kafka, { topics: [topic], groupId: port.nameOf("group") });
     const partition = { topic, partition: 0 };
     await pollUntil("both records", [a], () => a.values.length === 2);
     a.consumer.pause([partition]);
@@ -187,12 +135,12 @@ export function testGroups(port: LogPort): void {
     const kafka = await port.open(t);
     const topic = await newTopic(port, kafka);
     const groupId = port.nameOf("group");
-    const a = new Watched(kafka, { topics: [topic], groupId });
+    const a = member(kafka, { topics: [topic], groupId });
     await pollUntil("the member", [a], () => a.held.length === 1);
     const polled = a.consumer.poll(60_000);
     await a.consumer.close();
     assert.deepEqual(await polled, []);
-    assert.deepEqual(a.events, ["assigned 0@0", "revoked 0"]);
+    assert.deepEqual(a.events, ["assigned topic0@0", "revoked topic0"]);
     await kafka.admin.alterGroupOffsets(groupId, [{ topic, partition: 0, offset: 7 }]);
   });
 
@@ -238,7 +186,7 @@ export function testGroups(port: LogPort): void {
     const kafka = await port.open(t);
     const topic = await newTopic(port, kafka);
     const groupId = port.nameOf("group");
-    const a = new Watched(kafka, { topics: [topic], groupId });
+    const a = member(kafka, { topics: [topic], groupId });
     await pollUntil("the member", [a], () => a.held.length === 1);
     const busy = { name: "TaskError", code: "kafka.group_not_empty" };
     const offsets = [{ topic, partition: 0, offset: 0 }];

@@ -8,7 +8,7 @@ import { createTransport } from "../../../src/kafka/transport.ts";
 import { silentLogger } from "../../../src/observe/logger.ts";
 import { waitFor } from "../wait-for.ts";
 import { uniqueName } from "./broker.ts";
-import { WatchedConsumer, type WatchedOptions } from "./watched-consumer.ts";
+import { WatchedConsumer, type WatchedConsumerOptions } from "./watched-consumer.ts";
 import { writeRecords } from "./write-records.ts";
 
 export async function openGroupRoom(bootstrap: string): Promise<GroupRoom> {
@@ -80,7 +80,7 @@ export class GroupRoom {
   }
 
   /** One that hears quickly of what happens to its group; polls only when told to. */
-  member(options: WatchedOptions): WatchedConsumer {
+  member(options: WatchedConsumerOptions): WatchedConsumer {
     const config = { "heartbeat.interval.ms": "100", ...options.config };
     const made = new WatchedConsumer(this.transport, { ...options, config });
     this.#members.push(made);
