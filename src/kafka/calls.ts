@@ -42,6 +42,12 @@ export interface CallOptions {
    * undefined as soon as the request is handed to the socket. Default: true.
    */
   readonly isAnswered?: boolean;
+  /**
+   * Asked, once at most, for memory of at least so many bytes when the answer begins to come; views in
+   * the decoded answer are of it. It may be used again after the call has resolved, never after it has
+   * failed: then the answer may still be coming. Default: memory of its own.
+   */
+  readonly memory?: (bytes: number) => Uint8Array;
 }
 
 export interface Connections {

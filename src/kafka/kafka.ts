@@ -94,7 +94,8 @@ export interface PartitionReader {
   seek(partition: TopicPartition, offset: number): void;
   /**
    * What is there, waiting at most `timeoutMs` for something; empty when the signal fires, and when the
-   * reader is closed meanwhile. @throws TaskError `kafka.reader_closed` when it was closed before
+   * reader is closed meanwhile. Its bytes are good until the next poll, which may use their memory
+   * again. @throws TaskError `kafka.reader_closed` when it was closed before
    */
   poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]>;
   close(): Promise<void>;

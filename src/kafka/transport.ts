@@ -12,6 +12,7 @@ import type { Dialled, RawSend } from "./connection/broker-connection.ts";
 import type { Dial, DialOptions } from "./connection/broker-lane.ts";
 import { connectError, hangUpHint } from "./connection/connect-error.ts";
 import { LiveTransport, type TransportOptions } from "./connection/live-transport.ts";
+import { SocketInput } from "./connection/socket-input.ts";
 import type { ClientSecurity } from "./security/client-security.ts";
 
 const load = createRequire(import.meta.url);
@@ -61,6 +62,7 @@ class Attempt {
   readonly #security: ClientSecurity;
   readonly #pool: KafkajsPool;
   readonly #failed = deferred<never>();
+  readonly #input = new SocketInput();
   #socket: Socket | undefined;
   #ownListeners: Map<string, unknown[]> = new Map();
 
@@ -99,6 +101,7 @@ class Attempt {
     const { versions } = broker;
     return {
       socket,
+      input: this.#input,
       versions: new Map(
         Object.entries(versions).map(([key, { minVersion, maxVersion }]) => [
           Number(key),
@@ -122,9 +125,12 @@ class Attempt {
     const { host, port } = this.#options.address;
     const { tls } = this.#security;
     const servername = isIP(host) === 0 ? { servername: host } : {};
-    const options: ConnectionOptions = { host, port, ...servername, ...tls };
+    const target = { host, port, onread: this.#input.onread };
     const socket =
-      tls === undefined ? connectTcp({ host, port }, onConnect) : connectTls(options, onConnect);
+      tls === undefined
+        ? connectTcp(target, onConnect)
+        : connectTls({ ...target, ...servername, ...tls }, onConnect);
+    this.#input.attach(socket);
     socket.setKeepAlive(true, keepAliveMs);
     socket.setNoDelay(true);
     socket.on("error", (error) => {

@@ -34,13 +34,15 @@ function open(t: TestContext, options: Partial<FetcherOptions> = {}, leaders: nu
 
 const at = (offset: number, partition = 0) => ({ topic: "t", partition, offset });
 
-/** Polls until so many records (or moves, without records) are there. */
+/** Polls until so many records (or moves, without records) are there; they are copies. */
 async function poll(fetcher: Fetcher, count: number): Promise<Fetched[]> {
   const all: Fetched[] = [];
   const deadlineMs = performance.now() + 5_000;
   while (all.reduce((sum, { recordCount }) => sum + recordCount, 0) < count) {
     assert.ok(performance.now() < deadlineMs, `${all.length} of ${count} records came`);
-    all.push(...(await fetcher.poll(1_000)));
+    for (const each of await fetcher.poll(1_000)) {
+      all.push({ ...each, batches: Buffer.from(each.batches) });
+    }
   }
   return all;
 }
@@ -57,6 +59,23 @@ test("records come in order, batch after batch, from the offset on that was assi
   assert.equal(fetcher.position(at(0)), 100);
   log.append(["late"]);
   assert.deepEqual(values(await poll(fetcher, 1)), ["late"]);
+});
+
+test("what was handed out stays as it is until the next poll, and then its memory is used again", async (t) => {
+  const { fetcher, log, logs } = open(t);
+  const texts = Array.from({ length: 12 }, (_, n) => String(n).repeat(20_000));
+  log.append([texts[0]!]);
+  fetcher.assign([at(0)]);
+  const used: ArrayBufferLike[] = [];
+  for (const [n, text] of texts.entries()) {
+    const handedOut = await fetcher.poll(20_000);
+    log.append([texts[n + 1] ?? "end"]);
+    const asked = logs.transport.callsOf(fetch).length;
+    await waitFor(() => logs.transport.callsOf(fetch).length > asked, { withinMs: 20_000 });
+    assert.deepEqual(values(handedOut), [text]);
+    used.push(...handedOut.map(({ batches }) => batches.buffer));
+  }
+  assert.ok(new Set(used).size <= 4, `${new Set(used).size} pieces of memory`);
 });
 
 test("all partitions get their turn when an answer has room for one batch only", async (t) => {

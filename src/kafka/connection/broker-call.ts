@@ -10,6 +10,7 @@ export class BrokerCall<Request, Response> {
   readonly request: Request;
   readonly timeoutMs: number;
   readonly isAnswered: boolean;
+  readonly memory: ((bytes: number) => Uint8Array) | undefined;
   readonly promise: Promise<Response>;
   /** On the connection that it was sent on; both mean nothing before that. */
   version = 0;
@@ -33,6 +34,7 @@ export class BrokerCall<Request, Response> {
     this.request = request;
     this.timeoutMs = options.timeoutMs;
     this.isAnswered = options.isAnswered ?? true;
+    this.memory = options.memory;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -12,10 +12,12 @@ import { type BrokerAddress, brokerName } from "./broker-address.ts";
 import type { AnyCall } from "./broker-call.ts";
 import { BrokerCall } from "./broker-call.ts";
 import { FrameReader, frameHeader } from "./frames.ts";
+import type { SocketInput } from "./socket-input.ts";
 
 /** A socket whose broker knows who we are; nobody listens to it any more. */
 export interface Dialled {
   readonly socket: Socket;
+  readonly input: SocketInput;
   readonly versions: BrokerVersions;
   /** How long the broker accepts the login; 0 = for ever. */
   readonly sessionMs: number;
@@ -44,6 +46,9 @@ export interface BrokerConnectionOptions {
 /** Java's clients log in anew at 85 to 95 % of a session, so that not all do so at once. */
 const sessionShareMin = 0.85;
 const sessionShareSpread = 0.1;
+
+/** Memory for so much comes from a block that is shared; what views it keeps the whole block. */
+const smallBytesMax = 1_024;
 
 /** ApiVersions is answered with the first header version whatever its own version is. */
 const apiVersionsKey = 18;
@@ -81,8 +86,14 @@ export class BrokerConnection {
     this.#options = options;
     this.#clientId = Buffer.from(options.clientId);
     this.#reauthenticateAtMs = reauthenticateAtMs(dialled.sessionMs);
-    const frames = new FrameReader((bytes, start, end) => this.#answer(bytes, start, end));
-    dialled.socket.on("data", (chunk: Buffer) => this.#take(frames, chunk));
+    const frames = new FrameReader({
+      memory: (size) => this.#memory(size),
+      frame: (memory, size) => this.#answer(memory, size),
+    });
+    dialled.input.receive({
+      room: () => frames.room(),
+      arrived: (room, count) => this.#take(frames, room, count),
+    });
     dialled.socket.on("error", (error) => {
       this.#socketError = error;
     });
@@ -183,16 +194,25 @@ export class BrokerConnection {
     for (const part of body.parts()) socket.write(part);
   }
 
-  #take(frames: FrameReader, chunk: Uint8Array): void {
+  #take(frames: FrameReader, room: Uint8Array, count: number): void {
     if (this.#end !== undefined) return;
     try {
-      frames.push(chunk);
+      frames.arrived(room, count);
     } catch (error) {
       this.end(error as Error);
     }
   }
 
-  #answer(bytes: Uint8Array, start: number, end: number): void {
+  /** Where the next answer goes: answers come in the order of the requests. */
+  #memory(size: number): Uint8Array {
+    const call = this.#inFlight[0];
+    const given = call?.isSettled ? undefined : call?.memory?.(size);
+    return (
+      given ?? (size < smallBytesMax ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size))
+    );
+  }
+
+  #answer(bytes: Uint8Array, size: number): void {
     const call = this.#inFlight.shift();
     if (call === undefined) {
       if (this.#end === undefined) this.end(malformed("it answers what nobody asked"));
@@ -200,7 +220,7 @@ export class BrokerConnection {
     }
     this.#hasAnswered = true;
     this.#usedMs = performance.now();
-    const from = new WireReader(bytes, start, end);
+    const from = new WireReader(bytes, 0, size);
     if (from.int32() !== call.correlationId) {
       const error = malformed("it answers in another order than it was asked");
       this.#inFlight.unshift(call);

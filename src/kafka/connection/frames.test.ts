@@ -10,31 +10,46 @@ const framed = (body: Uint8Array) => {
   return bytes;
 };
 
+/** As a socket does: it reads so much at most, and into the room it was given. */
+function read(reader: FrameReader, stream: Uint8Array, chunkBytes: number): void {
+  for (let at = 0; at < stream.length; ) {
+    const room = reader.room();
+    const chunk = stream.subarray(at, at + Math.min(chunkBytes, room.length));
+    room.set(chunk);
+    reader.arrived(room, chunk.length);
+    at += chunk.length;
+  }
+}
+
 for (const chunkBytes of [1, 2, 3, 5, 7, 64, 1_000, 100_000]) {
-  test(`frames come whole and in order from chunks of ${chunkBytes} bytes`, () => {
+  test(`frames come whole and in order from reads of ${chunkBytes} bytes`, () => {
     const bodies = [4, 5, 300, 4, 70_000, 9].map((size, n) => Buffer.alloc(size, n + 1));
-    const stream = Buffer.concat(bodies.map(framed));
     const got: Buffer[] = [];
-    const reader = new FrameReader((bytes, start, end) => {
-      got.push(Buffer.from(bytes.subarray(start, end)));
+    const reader = new FrameReader({
+      memory: (size) => Buffer.alloc(size + 3),
+      frame: (memory, size) => got.push(Buffer.from(memory.subarray(0, size))),
     });
-    for (let at = 0; at < stream.length; at += chunkBytes) {
-      reader.push(stream.subarray(at, at + chunkBytes));
-    }
+    read(reader, Buffer.concat(bodies.map(framed)), chunkBytes);
     assert.deepEqual(got, bodies);
   });
 }
 
-test("a frame that came whole is not copied, one in pieces is gathered once", () => {
-  const whole = framed(Buffer.alloc(50, 7));
-  const got: { bytes: Uint8Array; start: number; end: number }[] = [];
-  const reader = new FrameReader((bytes, start, end) => got.push({ bytes, start, end }));
-  reader.push(whole);
-  reader.push(whole.subarray(0, 20));
-  reader.push(whole.subarray(20));
-  assert.equal(got[0]!.bytes, whole);
-  assert.equal(got[1]!.bytes.byteLength, 50);
-  assert.equal(got[1]!.bytes.buffer.byteLength, 50);
+test("the rest of a frame that has begun is read into its memory, and no more than that", () => {
+  const memory = Buffer.alloc(100);
+  const frames: [Uint8Array, number][] = [];
+  const reader = new FrameReader({
+    memory: () => memory,
+    frame: (bytes, size) => frames.push([bytes, size]),
+  });
+  read(reader, framed(Buffer.alloc(50, 7)).subarray(0, 20), 100);
+  const room = reader.room();
+  assert.equal(room.buffer, memory.buffer);
+  assert.deepEqual([room.byteOffset - memory.byteOffset, room.length], [16, 34]);
+  room.fill(8);
+  reader.arrived(room, 34);
+  assert.deepEqual(frames, [[memory, 50]]);
+  assert.deepEqual([...new Set(memory.subarray(0, 50))], [7, 8]);
+  assert.notEqual(reader.room().buffer, memory.buffer);
 });
 
 for (const { name, bytes } of [
@@ -44,8 +59,9 @@ for (const { name, bytes } of [
   { name: "a size below a correlation id", bytes: Buffer.from("0000000300", "hex") },
 ]) {
   test(`I5: ${name} is no frame, and nothing is allocated for it`, () => {
-    const reader = new FrameReader(() => assert.fail("a frame"));
-    assert.throws(() => reader.push(bytes), { code: "kafka.answer_malformed" });
+    const fail = () => assert.fail("a frame");
+    const reader = new FrameReader({ memory: fail, frame: fail });
+    assert.throws(() => read(reader, bytes, 100), { code: "kafka.answer_malformed" });
   });
 }
 

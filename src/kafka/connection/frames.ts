@@ -1,33 +1,57 @@
 /** Kafka's frames: a size of four bytes, then a request or an answer. */
 import { RetriableError } from "../../base/error.ts";
+import { type SocketReceiver, scratch } from "./socket-input.ts";
 
 /** More than any fetch asks for; the first bytes of other protocols (HTTP, TLS) claim more. */
 const frameBytesMax = 320 * 1024 * 1024;
 
-/** Gets each whole frame without its size. */
-export type FrameListener = (bytes: Uint8Array, start: number, end: number) => void;
+export interface FrameListener {
+  /** Memory of at least that size for the frame that has begun. */
+  memory(size: number): Uint8Array;
+  /** A whole frame without its size stands at the beginning of its memory. */
+  frame(memory: Uint8Array, size: number): void;
+}
 
 /**
- * Cuts what a socket brings into frames. One that came whole is handed over as it lies in the chunk;
- * one in several chunks is gathered into a buffer of its exact size, so that nothing is copied twice.
+ * Cuts what a socket brings into frames, each in memory of its own. Once the size of one is known the
+ * socket reads into that memory, so that of a large answer only the beginning is copied.
  */
-export class FrameReader {
+export class FrameReader implements SocketReceiver {
   readonly #listener: FrameListener;
   /** The size so far, while not all four bytes of it are here. */
   #size = 0;
   #sizeBytes = 0;
   #frame: Uint8Array | undefined;
   #filled = 0;
+  /** The rest of the frame, given to the socket. */
+  #room: Uint8Array | undefined;
 
   constructor(listener: FrameListener) {
     this.#listener = listener;
   }
 
+  room(): Uint8Array {
+    this.#room = this.#frame?.subarray(this.#filled, this.#size);
+    return this.#room ?? scratch;
+  }
+
   /** @throws RetriableError `kafka.answer_malformed` when the size is none that a broker sends */
-  push(chunk: Uint8Array): void {
+  arrived(room: Uint8Array, count: number): void {
+    if (room !== this.#room) this.#push(room.subarray(0, count));
+    else this.#fill(count);
+  }
+
+  #push(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length) {
-      at = this.#frame === undefined ? this.#begin(chunk, at) : this.#fill(this.#frame, chunk, at);
+      if (this.#frame === undefined) {
+        at = this.#begin(chunk, at);
+        continue;
+      }
+      const end = Math.min(chunk.length, at + this.#size - this.#filled);
+      this.#frame.set(chunk.subarray(at, end), this.#filled);
+      this.#fill(end - at);
+      at = end;
     }
   }
 
@@ -39,35 +63,25 @@ export class FrameReader {
       at += 1;
     }
     if (this.#sizeBytes < 4) return at;
-    const size = this.#size;
-    this.#size = 0;
-    this.#sizeBytes = 0;
     // I5: nothing is allocated for a size that no broker means.
-    if (size < 4 || size > frameBytesMax) {
-      const text = `cannot read a broker's answer: it claims a size of ${size >>> 0} bytes`;
+    if (this.#size < 4 || this.#size > frameBytesMax) {
+      const text = `cannot read a broker's answer: it claims a size of ${this.#size >>> 0} bytes`;
       throw new RetriableError("kafka.answer_malformed", text);
     }
-    if (at + size <= chunk.length) {
-      this.#listener(chunk, at, at + size);
-      return at + size;
-    }
-    this.#frame = Buffer.allocUnsafeSlow(size);
+    this.#frame = this.#listener.memory(this.#size);
     this.#filled = 0;
     return at;
   }
 
-  #fill(frame: Uint8Array, chunk: Uint8Array, start: number): number {
-    const end = Math.min(chunk.length, start + frame.length - this.#filled);
-    frame.set(
-      start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end),
-      this.#filled,
-    );
-    this.#filled += end - start;
-    if (this.#filled === frame.length) {
-      this.#frame = undefined;
-      this.#listener(frame, 0, frame.length);
-    }
-    return end;
+  #fill(count: number): void {
+    const frame = this.#frame;
+    const size = this.#size;
+    this.#filled += count;
+    if (frame === undefined || this.#filled < size) return;
+    this.#frame = undefined;
+    this.#size = 0;
+    this.#sizeBytes = 0;
+    this.#listener.frame(frame, size);
   }
 }
 

@@ -14,6 +14,7 @@ import type { Logger } from "../../observe/logger.ts";
 import { brokerCode, brokerError } from "../broker-error.ts";
 import type { Connections, Transport } from "../calls.ts";
 import { type FetchResponse, fetch } from "../protocol/fetch.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import type { FetchPlace } from "./fetch-place.ts";
 import type { FetchSettings } from "./fetch-settings.ts";
 import { LastingTrouble } from "./lasting-trouble.ts";
@@ -29,6 +30,7 @@ export interface FetchSenderOptions {
   readonly scope: Scope;
   readonly logger: Logger;
   readonly clock?: Clock;
+  readonly memory: AnswerMemory;
   /** What is read, in the order in which it should be served. */
   places(): Iterable<FetchPlace>;
   /** At once when it is called, all of the answer is to be used. */
@@ -41,6 +43,8 @@ export interface FetchAnswer {
   readonly node: number;
   readonly response: FetchResponse;
   readonly asked: readonly AskedPlace[];
+  /** What the response is views of; for `AnswerMemory` when they are no longer needed. */
+  readonly memory: Uint8Array | undefined;
   /** Told as what is held of the answer grows and shrinks. */
   hold(bytes: number): void;
 }
@@ -156,7 +160,7 @@ export class FetchSender {
   }
 
   async #fetch(broker: Broker, places: readonly FetchPlace[], bytesMax: number): Promise<void> {
-    const { connections, settings, readCommitted, scope, onAnswer } = this.#options;
+    const { connections, settings, readCommitted, scope, onAnswer, memory } = this.#options;
     const { node } = broker;
     const asked = places.map((place) => {
       const { version, fetchOffset: offset } = place;
@@ -172,7 +176,15 @@ export class FetchSender {
       }),
     };
     const timeoutMs = settings.requestTimeoutMs + settings.waitMsMax;
-    const call = { timeoutMs, signal: scope.signal };
+    let taken: Uint8Array | undefined;
+    const call = {
+      timeoutMs,
+      signal: scope.signal,
+      memory: (bytes: number) => {
+        taken = memory.take(bytes);
+        return taken;
+      },
+    };
     try {
       const response = await connections.call({ at: "node", node }, fetch, request, call);
       if (response.errorCode !== 0) throw refused(response, connections.addressOf(node));
@@ -182,7 +194,7 @@ export class FetchSender {
       const hold = (bytes: number) => {
         broker.heldBytes += bytes;
       };
-      onAnswer({ node, response, asked, hold });
+      onAnswer({ node, response, asked, memory: taken, hold });
     } catch (error) {
       if (scope.signal.aborted) return;
       this.#failed(broker, places, error);

@@ -13,6 +13,7 @@ import type { Connections, Transport } from "../calls.ts";
 import type { ClientConfig, Fetched, PartitionOffset, TopicPartition } from "../kafka.ts";
 import type { FetchedPartition } from "../protocol/fetch.ts";
 import { offsetOf } from "../protocol/list-offsets.ts";
+import { AnswerMemory } from "./answer-memory.ts";
 import { FetchPlace, placeKey } from "./fetch-place.ts";
 import { type FetchAnswer, FetchSender } from "./fetch-sender.ts";
 import { fetchSettings, type OffsetReset } from "./fetch-settings.ts";
@@ -49,6 +50,9 @@ export class Fetcher {
   readonly #places = new Map<string, FetchPlace>();
   /** Places with data, each once; paused ones come back when they are resumed. */
   #ready = new Set<FetchPlace>();
+  readonly #memory = new AnswerMemory();
+  /** Of answers that were handed out; whoever polled may still read the last of them. */
+  readonly #handedOut: Uint8Array[] = [];
   #failure: Failure | undefined;
 
   /** @throws ConfigError for a config value that cannot be used */
@@ -66,6 +70,7 @@ export class Fetcher {
       scope: this.#scope,
       logger,
       ...(clock && { clock }),
+      memory: this.#memory,
       places: () => this.#places.values(),
       onAnswer: (answer) => this.#land(answer),
       onFailure: (error) => this.#fail(error),
@@ -136,10 +141,12 @@ export class Fetcher {
   }
 
   /**
-   * What is here now, about 4 MiB of it at most; does not wait for more. One call at a time.
+   * What is here now, about 4 MiB of it at most; does not wait for more. One call at a time, and each
+   * ends what the one before has handed out.
    * @throws TaskError for what only a person can change; the next call tries again
    */
   async fetch(): Promise<Fetched[]> {
+    for (const memory of this.#handedOut.splice(0)) this.#memory.giveBack(memory);
     const taken: { place: FetchPlace; version: number; piece: Fetched }[] = [];
     let bytes = 0;
     if (this.#failure?.place?.version !== this.#failure?.version) this.#failure = undefined;
@@ -211,10 +218,16 @@ export class Fetcher {
     this.wake.nudge();
   }
 
-  #land({ node, response, asked, hold }: FetchAnswer): void {
-    let heldBytes = 0;
-    for (const { records } of response.partitions) heldBytes += records.length;
-    const held: HeldAnswer = { chunks: 0, release: () => hold(-heldBytes) };
+  #land({ node, response, asked, memory, hold }: FetchAnswer): void {
+    let heldBytes = memory?.length ?? 0;
+    for (const { records } of response.partitions) heldBytes += memory ? 0 : records.length;
+    const held: HeldAnswer = {
+      chunks: 0,
+      release: () => {
+        hold(-heldBytes);
+        if (memory !== undefined) this.#handedOut.push(memory);
+      },
+    };
     const fetched = new Map(response.partitions.map((each) => [placeKey(each), each]));
     let partial: FetchPlace | undefined;
     for (const { place, version, offset } of asked) {
@@ -231,9 +244,13 @@ export class Fetcher {
       if (chunk.hasBatches) this.#add(place, chunk);
       else partial ??= place;
     }
-    if (held.chunks > 0) hold(heldBytes);
+    if (held.chunks > 0) {
+      hold(heldBytes);
+      return;
+    }
     // The first batch comes whole, however large it is.
-    else if (partial && !response.partitions.some(beginsWhole)) this.#malformed(partial, node);
+    if (partial && !response.partitions.some(beginsWhole)) this.#malformed(partial, node);
+    if (memory !== undefined) this.#memory.giveBack(memory);
   }
 
   #add(place: FetchPlace, chunk: FetchedChunk): void {

@@ -1,12 +1,17 @@
 /** Brokers of a scripted transport that store partitions: they answer Fetch and ListOffsets as real ones do. */
 import { brokerCode } from "../../../src/kafka/broker-error.ts";
 import {
+  type FetchedPartition,
   type FetchPartition,
   type FetchRequest,
   fetch,
 } from "../../../src/kafka/protocol/fetch.ts";
 import { listOffsets, offsetOf } from "../../../src/kafka/protocol/list-offsets.ts";
-import { ScriptedTransport, type ScriptedTransportOptions } from "./scripted-transport.ts";
+import {
+  type ScriptedCall,
+  ScriptedTransport,
+  type ScriptedTransportOptions,
+} from "./scripted-transport.ts";
 import { StoredPartition } from "./stored-partition.ts";
 
 /** How often a broker that holds a fetch looks again. */
@@ -22,7 +27,10 @@ export class ScriptedLogs {
 
   constructor(options: ScriptedTransportOptions) {
     this.transport = new ScriptedTransport(options);
-    this.transport.on(fetch, (request, { node }) => this.#fetch(request, node));
+    this.transport.on(fetch, async (request, { node, memory }) => {
+      const answer = await this.#fetch(request, node);
+      return { ...answer, partitions: placed(answer.partitions, memory) };
+    });
     this.transport.on(listOffsets, ({ partitions, readCommitted }) => ({
       partitions: partitions.map(({ topic, partition, timestampMs }) => {
         const log = this.partition(topic, partition);
@@ -74,4 +82,20 @@ export class ScriptedLogs {
     if (code !== 0) return { ...answer, errorCode: code, records: Buffer.alloc(0) };
     return leftBytes > 0 ? answer : { ...answer, records: Buffer.alloc(0) };
   }
+}
+
+/** As it comes off a socket: all records in the memory that the caller gave, over whatever was there. */
+function placed(
+  partitions: readonly FetchedPartition[],
+  memory: ScriptedCall["memory"],
+): FetchedPartition[] {
+  const sizes = partitions.map(({ records }) => records.length);
+  const all = memory?.(sizes.reduce((sum, size) => sum + size, 0)).fill(0xee);
+  let at = 0;
+  return partitions.map((each) => {
+    if (all === undefined) return each;
+    all.set(each.records, at);
+    at += each.records.length;
+    return { ...each, records: all.subarray(at - each.records.length, at) };
+  });
 }

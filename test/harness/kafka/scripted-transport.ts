@@ -30,6 +30,8 @@ export interface ScriptedCall<Request = unknown, Response = unknown> {
   readonly version: number;
   readonly request: Request;
   readonly timeoutMs: number | undefined;
+  /** Of the call's options. */
+  readonly memory: CallOptions["memory"];
   /** Neither answered nor failed; `answer` and `fail` do nothing afterwards. */
   readonly isOpen: boolean;
   answer(response: Response): void;
@@ -149,6 +151,7 @@ export class ScriptedConnections implements Connections {
       version,
       request,
       timeoutMs: options.timeoutMs,
+      memory: options.memory,
     });
     this.#transport.calls.push(call);
     const stop = () => call.fail(options.signal?.reason as Error);
@@ -218,6 +221,7 @@ class OpenCall implements ScriptedCall {
   readonly version: number;
   readonly request: unknown;
   readonly timeoutMs: number | undefined;
+  readonly memory: CallOptions["memory"];
   readonly result: Promise<unknown>;
   /** Resolves, with nothing, when the call was answered or failed. */
   readonly ended: Promise<undefined>;
@@ -235,6 +239,7 @@ class OpenCall implements ScriptedCall {
     this.version = facts.version;
     this.request = facts.request;
     this.timeoutMs = facts.timeoutMs;
+    this.memory = facts.memory;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
