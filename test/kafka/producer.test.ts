@@ -83,6 +83,33 @@ test("while a request is in flight the next batch grows", async () => {
   );
 });
 
+test("with one request in flight the order holds while the lead moves", async () => {
+  const run = new ProducerRun(
+    { ...one, nodes: [1, 2] },
+    {
+      "linger.ms": "0",
+      "enable.idempotence": "false",
+      "max.in.flight.requests.per.connection": "1",
+    },
+  );
+  await run.transport.map.refresh(["t"]);
+  const script = run.transport.script(produce.key)!;
+  let release = () => {};
+  run.transport.on(produce, async (request, call) => {
+    if (call.node === 1) await new Promise<void>((resolve) => (release = resolve));
+    return (await script(request, call as never)) as never;
+  });
+  run.send("first");
+  await run.quiet();
+  run.transport.map.setLeader("t", 0, 2);
+  await run.transport.map.refresh(["t"]);
+  run.send("second");
+  await run.quiet();
+  release();
+  await run.until(2);
+  assert.deepEqual(run.cluster.values("t", 0), ["first", "second"]);
+});
+
 test("keyless records stay with a partition until a batch is full, then go elsewhere", async () => {
   const run = new ProducerRun(
     { topics: { t: [1, 1, -1] } },

@@ -258,6 +258,9 @@ export class Sender {
   /** The batch to send next, with its final bytes. */
   #next(queue: TopicPartitionBatches, nowMs: number): ProduceBatch | undefined {
     const { settings } = this.#parts;
+    // One in flight keeps the order whatever fails (Java's `guaranteeMessageOrder`): also where the lead
+    // has moved and the request is with the old leader, whose answer may be to send it again.
+    if (settings.inFlightMax === 1 && queue.inFlightCount > 0) return undefined;
     if (queue.needsNewPlaces) {
       if (queue.identity !== undefined) this.#identities.leave(queue.identity);
       queue.forgetPlaces();

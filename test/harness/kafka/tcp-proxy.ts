@@ -178,6 +178,7 @@ class Connection {
     // What was said before the end still arrives, as a broker's reason for refusing somebody.
     broker.on("close", () => client.end());
     client.on("close", () => this.end());
+    broker.once("close", () => this.#giveBack());
   }
 
   pause(): void {
@@ -195,6 +196,12 @@ class Connection {
     this.#client.resetAndDestroy();
     this.#broker.destroy();
     this.#rules.onClose();
+  }
+
+  /** What was picked and can have no answer here any more: another request is picked for it. */
+  #giveBack(): void {
+    for (const loss of this.#toLose.values()) loss.left += 1;
+    this.#toLose.clear();
   }
 
   #onRequest(head: Buffer): boolean {
