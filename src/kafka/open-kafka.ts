@@ -124,7 +124,7 @@ class ClusterKafka implements Kafka {
     const config = own?.["bootstrap.servers"] === undefined ? { ...this.#base, ...own } : own;
     const key = connectionOf(config);
     if (key === connectionOf(this.#base)) return { transport: this.#transport, leave: () => {} };
-    const open = (signal: AbortSignal) => this.#open(config, signal);
+    const open = (signal: AbortSignal) => this.#open(config, signal).catch(asPassing);
     const used = this.#ownTransports.get(key) ?? {
       transport: new LaterTransport(open),
       clients: 0,
@@ -144,6 +144,16 @@ class ClusterKafka implements Kafka {
     this.#closing.add(closing);
     void closing.then(() => this.#closing.delete(closing));
   }
+}
+
+/** What is down may come back: clients wait for it, as they do for the brokers of the worker. */
+function asPassing(error: unknown): never {
+  if (!(error instanceof TaskError) || error.code !== "kafka.unreachable") throw error;
+  const hint = errorHint(error);
+  throw new RetriableError("kafka.disconnected", error.message, {
+    cause: error.cause,
+    ...(hint !== undefined && { hint }),
+  });
 }
 
 /** Same text, same cluster and same user. */

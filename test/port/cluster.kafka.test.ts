@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { openKafka } from "../../src/kafka/open-kafka.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
+import { freePorts } from "../harness/kafka/free-ports.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { testGroups } from "./groups.ts";
@@ -28,6 +29,15 @@ describe("a cluster", { skip: missing ?? false }, () => {
   testRecords(port);
   testGroups(port);
   testTopicLogs(port);
+
+  test("a cluster of a client's own that is down is waited for, as the worker's is", async (t) => {
+    const kafka = await port.open(t);
+    const [free] = await freePorts(1);
+    const config = { "bootstrap.servers": `127.0.0.1:${free}`, "default.api.timeout.ms": "50" };
+    const reader = kafka.partitionReader({ clientId: "own", config });
+    reader.assign([{ topic: "t", partition: 0, offset: 0 }]);
+    assert.deepEqual(await reader.poll(500), []);
+  });
 
   test("connections that only one client needs end with it", async (t) => {
     const kafka = await port.open(t);
