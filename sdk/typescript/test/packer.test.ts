@@ -228,7 +228,7 @@ test("the largest record that fits goes alone", () => {
 
 test("ids begin again after a Forget when 65,535 are near", () => {
   const wire = new Wire("per-record");
-  const count = 140_000;
+  const count = 70_000;
   for (let n = 0; n < count; n += 1) {
     wire.add({ topic: "t", value: "v", sourcePartition: { n }, sourceOffset: { n } });
   }

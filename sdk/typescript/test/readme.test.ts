@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { Encoding } from "../src/gen/bulkhead/plugin/v1/record_pb.ts";
 import { HostEnd } from "./host-end.ts";
 
@@ -22,69 +22,71 @@ function program(marker: string): { path: string; lines: number } {
 
 const tsx = import.meta.resolve("tsx");
 
-test("the README's hello source is at most 15 lines and its records arrive", async () => {
-  const { path, lines } = program("hello-source");
-  assert.ok(lines <= 15, `${lines} lines`);
-  const host = await HostEnd.listen();
-  try {
-    host.offsets.set('{"counter":"main"}', '{"n":41}');
-    host.spawn([process.execPath, "--import", tsx, path]);
-    const hello = await host.accepted();
-    assert.deepEqual(hello.plugin?.classes, ["example.Counter"]);
-    const source = await host.startSource("c", {
-      class: "example.Counter",
-      taskConfig: { topic: "lines" },
-    });
-    await source.inbox.next("started");
-    source.send({ case: "credit", value: { records: 10n, bytes: 1_000_000n } });
-    const topic = await source.inbox.next("topic");
-    assert.equal(topic.topic, "lines");
-    const form = await source.inbox.next("form");
-    assert.equal(form.encoding, Encoding.TEXT);
-    const { columns } = await source.inbox.next("records");
-    const first = Buffer.from(columns!.arena).toString().slice(0, 7);
-    assert.equal(first, "line 41");
-    source.send({ case: "stop", value: { timeoutMs: 1_000n } });
-    const stopped = await source.inbox.next("stopped");
-    assert.equal(stopped.failure, undefined);
-    assert.equal(await source.inbox.ended(), "half-closed");
-  } finally {
-    await host.close();
-  }
-});
+describe("the programs of the README", { concurrency: true }, () => {
+  test("the README's hello source is at most 15 lines and its records arrive", async () => {
+    const { path, lines } = program("hello-source");
+    assert.ok(lines <= 15, `${lines} lines`);
+    const host = await HostEnd.listen();
+    try {
+      host.offsets.set('{"counter":"main"}', '{"n":41}');
+      host.spawn([process.execPath, "--import", tsx, path]);
+      const hello = await host.accepted();
+      assert.deepEqual(hello.plugin?.classes, ["example.Counter"]);
+      const source = await host.startSource("c", {
+        class: "example.Counter",
+        taskConfig: { topic: "lines" },
+      });
+      await source.inbox.next("started");
+      source.send({ case: "credit", value: { records: 10n, bytes: 1_000_000n } });
+      const topic = await source.inbox.next("topic");
+      assert.equal(topic.topic, "lines");
+      const form = await source.inbox.next("form");
+      assert.equal(form.encoding, Encoding.TEXT);
+      const { columns } = await source.inbox.next("records");
+      const first = Buffer.from(columns!.arena).toString().slice(0, 7);
+      assert.equal(first, "line 41");
+      source.send({ case: "stop", value: { timeoutMs: 1_000n } });
+      const stopped = await source.inbox.next("stopped");
+      assert.equal(stopped.failure, undefined);
+      assert.equal(await source.inbox.ended(), "half-closed");
+    } finally {
+      await host.close();
+    }
+  });
 
-test("the README's hello sink is at most 10 lines and prints what was put", async () => {
-  const { path, lines } = program("hello-sink");
-  assert.ok(lines <= 10, `${lines} lines`);
-  const host = await HostEnd.listen();
-  try {
-    const child = host.spawn([process.execPath, "--import", tsx, path]);
-    const printed = new Promise<string>((resolve) => {
-      child.stdout?.once("data", (data: Buffer) => resolve(data.toString()));
-    });
-    await host.accepted();
-    const sink = await host.startSink("c", { class: "example.Print" });
-    await sink.inbox.next("started");
-    sink.send({ case: "topic", value: { id: 1, topic: "lines" } });
-    sink.send({ case: "form", value: { id: 1, encoding: Encoding.TEXT } });
-    sink.send({ case: "open", value: { partitions: [{ topic: "lines", partition: 0 }] } });
-    await sink.inbox.next("opened");
-    const columns = {
-      count: 1,
-      arena: Buffer.from("hello"),
-      valueSizes: [6],
-      valueForms: [1],
-      topics: [1],
-      partitions: [1],
-      offsets: [7n],
-    };
-    sink.send({ case: "put", value: { putSeq: 1n, columns } });
-    const result = await sink.inbox.next("putResult");
-    assert.equal(result.kind.case, "ok");
-    assert.equal(await printed, "lines 7 hello\n");
-    sink.send({ case: "stop", value: { timeoutMs: 1_000n } });
-    await sink.inbox.next("stopped");
-  } finally {
-    await host.close();
-  }
+  test("the README's hello sink is at most 10 lines and prints what was put", async () => {
+    const { path, lines } = program("hello-sink");
+    assert.ok(lines <= 10, `${lines} lines`);
+    const host = await HostEnd.listen();
+    try {
+      const child = host.spawn([process.execPath, "--import", tsx, path]);
+      const printed = new Promise<string>((resolve) => {
+        child.stdout?.once("data", (data: Buffer) => resolve(data.toString()));
+      });
+      await host.accepted();
+      const sink = await host.startSink("c", { class: "example.Print" });
+      await sink.inbox.next("started");
+      sink.send({ case: "topic", value: { id: 1, topic: "lines" } });
+      sink.send({ case: "form", value: { id: 1, encoding: Encoding.TEXT } });
+      sink.send({ case: "open", value: { partitions: [{ topic: "lines", partition: 0 }] } });
+      await sink.inbox.next("opened");
+      const columns = {
+        count: 1,
+        arena: Buffer.from("hello"),
+        valueSizes: [6],
+        valueForms: [1],
+        topics: [1],
+        partitions: [1],
+        offsets: [7n],
+      };
+      sink.send({ case: "put", value: { putSeq: 1n, columns } });
+      const result = await sink.inbox.next("putResult");
+      assert.equal(result.kind.case, "ok");
+      assert.equal(await printed, "lines 7 hello\n");
+      sink.send({ case: "stop", value: { timeoutMs: 1_000n } });
+      await sink.inbox.next("stopped");
+    } finally {
+      await host.close();
+    }
+  });
 });
