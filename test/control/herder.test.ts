@@ -26,7 +26,7 @@ test("a connector is created with its tasks, runs and is deleted", async () => {
     type: "sink",
   });
   await host.untilStates("a", "RUNNING RUNNING,RUNNING");
-  assert.ok(performance.now() - started < 500, "it starts without waiting for timers");
+  assert.ok(performance.now() - started < 5_000, "it starts without waiting for timers");
   assert.deepEqual(await herder.tasks("a"), [
     {
       id: { connector: "a", task: 0 },

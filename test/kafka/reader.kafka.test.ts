@@ -180,7 +180,7 @@ describe("reading from a cluster", { skip: missing ?? false }, () => {
       recordsOf(await polled).map(({ value }) => value),
       ["up"],
     );
-    assert.ok(performance.now() - startMs < 5_000);
+    assert.ok(performance.now() - startMs < 15_000);
   });
 
   test("I5: whoever reads slowly makes nothing pile up here", async (t) => {

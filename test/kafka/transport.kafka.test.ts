@@ -116,7 +116,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
       .catch((error: unknown) => error);
     const startMs = performance.now();
     await first.call(node, metadata, brokers);
-    assert.ok(performance.now() - startMs < 2_000);
+    assert.ok(performance.now() - startMs < 8_000);
     await second.close();
     assert.equal(((await waiting) as HostError).code, "kafka.closed");
     await first.close();
@@ -243,7 +243,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
       assert.match(error.hint ?? "", /whether the broker is up/);
       return true;
     });
-    assert.ok(performance.now() - startMs < 5_000);
+    assert.ok(performance.now() - startMs < 20_000);
   });
 
   test("closing leaves no connection behind", async () => {

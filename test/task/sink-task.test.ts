@@ -16,7 +16,7 @@ afterEach(() => {
 });
 
 function sinkOf(script: SinkScript, settings: Partial<typeof defaults> = {}) {
-  const { partitions, length, gap, flushMs } = { ...defaults, ...settings };
+  const { partitions, length, gap, flushMs, ...limits } = { ...defaults, ...settings };
   const stream = new FakeSinkStream(script);
   const condemned = new AbortController();
   const lease = leaseOf(
@@ -34,8 +34,7 @@ function sinkOf(script: SinkScript, settings: Partial<typeof defaults> = {}) {
   const states: string[] = [];
   const spec = taskSpec("sink", {
     offsetFlushIntervalMs: flushMs,
-    offsetFlushTimeoutMs: 50,
-    stopMsMax: 300,
+    ...limits,
   });
   const task = new SinkTask(spec, parts, "STARTED", (state) => states.push(state));
   const stopping = new AbortController();
@@ -62,7 +61,13 @@ function sinkOf(script: SinkScript, settings: Partial<typeof defaults> = {}) {
   };
 }
 
-const defaults = { partitions: 2, length: 50, gap: 0, flushMs: 5 };
+const defaults = {
+  ...{ partitions: 2, length: 50, gap: 0, flushMs: 5 },
+  // No standstill of a busy machine is longer.
+  ...{ offsetFlushTimeoutMs: 5_000, stopMsMax: 5_000 },
+};
+/** For what hangs. */
+const impatient = { partitions: 1, offsetFlushTimeoutMs: 50, stopMsMax: 300 };
 
 async function committedAll(sink: ReturnType<typeof sinkOf>, length = 50, partitions = 2) {
   await waitFor(
@@ -262,7 +267,7 @@ for (const { name, script } of [
   { name: "a flush", script: { onFlush: () => "hang" as const } },
 ]) {
   test(`a stop while ${name} hangs ends by its deadline, and the process with it`, async () => {
-    const sink = sinkOf(script, { partitions: 1 });
+    const sink = sinkOf(script, impatient);
     await waitFor(() => sink.stream.calls.length > 0, { withinMs: 20_000 });
     await new Promise((resolve) => setTimeout(resolve, 20));
     await sink.stop().catch(() => {});
@@ -286,7 +291,7 @@ test("a log that is slow to take the last commit does not cost the plugin its pr
 });
 
 test("a flush that takes too long is counted once, and nothing is committed", async () => {
-  const sink = sinkOf({ onFlush: () => "hang" }, { partitions: 1 });
+  const sink = sinkOf({ onFlush: () => "hang" }, impatient);
   await waitFor(() => sink.task.meter.offsetCommitSkipTotal > 0, { withinMs: 20_000 });
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(sink.task.meter.offsetCommitSkipTotal, 1);
@@ -295,7 +300,11 @@ test("a flush that takes too long is counted once, and nothing is committed", as
 });
 
 test("a failed task whose plugin does not stop has its process ended", async () => {
-  const sink = sinkOf({ onPut: () => ({ ...transient, class: "fatal" }), onStop: () => "late" });
+  const script = {
+    onPut: () => ({ ...transient, class: "fatal" as const }),
+    onStop: () => "late" as const,
+  };
+  const sink = sinkOf(script, { ...impatient, partitions: 2 });
   await assert.rejects(sink.running);
   assert.equal(sink.lease.condemnedFor.length, 1);
 });
@@ -355,7 +364,7 @@ test("a put that hangs in a condemned process does not fail the task", async () 
     putting.resolve();
     return "hang" as const;
   };
-  const sink = sinkOf({ onPut }, { partitions: 1 });
+  const sink = sinkOf({ onPut }, impatient);
   await putting.promise;
   sink.condemn();
   await assert.rejects(sink.running, { code: "plugin.condemned" });
