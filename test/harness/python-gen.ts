@@ -1,5 +1,5 @@
 /**
- * Writes the plain-Python plugin's generated messages, into the folder given or the checkout:
+ * Writes the Python messages of `sdk/python`, into the folder given or the checkout:
  * `npm run generate:python`.
  */
 import { spawnSync } from "node:child_process";
@@ -15,5 +15,5 @@ if (missing !== undefined) {
   process.exit(1);
 }
 const buf = join(root, "node_modules", ".bin", "buf");
-const args = ["generate", "--template", "test/fixtures/python/buf.gen.yaml", "--output", output];
+const args = ["generate", "--template", "sdk/python/buf.gen.yaml", "--output", output];
 process.exitCode = spawnSync(buf, args, { cwd: root, stdio: "inherit" }).status ?? 1;

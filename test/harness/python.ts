@@ -1,8 +1,8 @@
 /**
- * A Python environment with the pinned packages of the plain-Python fixture, made once under `.tools`.
+ * A Python environment with pinned packages and the SDK of this checkout, made once under `.tools`.
  */
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -25,6 +25,7 @@ export async function pythonEnvironment(): Promise<PythonEnvironment> {
   const stampFile = join(folder, "installed");
   const wanted = readFileSync(requirements, "utf8");
   if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted) {
+    addSdk();
     return { python, missing: undefined };
   }
   rmSync(folder, { recursive: true, force: true });
@@ -40,8 +41,22 @@ export async function pythonEnvironment(): Promise<PythonEnvironment> {
       timeout: 180_000,
     });
   } catch {
-    return { python, missing: "pip could not install the packages of the Python fixture" };
+    return {
+      python,
+      missing: "pip could not install the packages of test/fixtures/python/requirements.txt",
+    };
   }
+  addSdk();
   writeFileSync(stampFile, wanted);
   return { python, missing: undefined };
+}
+
+/** The SDK from its sources: a line in the environment's path instead of an installation. */
+function addSdk(): void {
+  const line = `${join(root, "sdk", "python", "src")}\n`;
+  for (const version of readdirSync(join(folder, "lib"))) {
+    const file = join(folder, "lib", version, "site-packages", "bulkhead-sdk.pth");
+    // Not written again: other tests may be starting Python right now.
+    if (!existsSync(file) || readFileSync(file, "utf8") !== line) writeFileSync(file, line);
+  }
 }

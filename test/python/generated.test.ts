@@ -18,7 +18,7 @@ test("the Python messages are what the contract generates", {
   try {
     const generator = join(root, "test", "harness", "python-gen.ts");
     await promisify(execFile)(process.execPath, [...process.execArgv, generator, folder]);
-    const packagePath = join("test", "fixtures", "python", "gen", "bulkhead", "plugin", "v1");
+    const packagePath = join("sdk", "python", "src", "bulkhead", "plugin", "v1");
     const fresh = await contents(join(folder, packagePath));
     const committed = await contents(join(root, packagePath));
     assert.ok(fresh.size > 0);

@@ -1,0 +1,120 @@
+"""Anything raised, as the message that tells the host about it."""
+
+from __future__ import annotations
+
+import traceback
+
+from bulkhead.plugin.v1 import error_pb2 as pb
+
+from .errors import (
+    AuthError,
+    ConfigError,
+    DataError,
+    PluginError,
+    RateLimitedError,
+    RetriableError,
+    UnsupportedError,
+)
+
+_CAUSES_MAX = 20
+_STACK_CHARS_MAX = 64 * 1024
+_TEXT_CHARS_MAX = 16 * 1024
+
+# The first that fits is taken: a class stands before its base.
+_KINDS = (
+    (RateLimitedError, pb.FAILURE_CODE_RATE_LIMITED, pb.FAILURE_CLASS_TRANSIENT),
+    (RetriableError, pb.FAILURE_CODE_UNAVAILABLE, pb.FAILURE_CLASS_TRANSIENT),
+    (ConfigError, pb.FAILURE_CODE_INVALID_CONFIG, pb.FAILURE_CLASS_CONFIGURATION),
+    (AuthError, pb.FAILURE_CODE_AUTH, pb.FAILURE_CLASS_FATAL),
+    (DataError, pb.FAILURE_CODE_DATA, pb.FAILURE_CLASS_DATA),
+    (UnsupportedError, pb.FAILURE_CODE_UNSUPPORTED, pb.FAILURE_CLASS_FATAL),
+)
+
+
+def to_failure(error: BaseException, *, as_data: bool = False) -> pb.Failure:
+    """Text, traceback and cause chain of an exception; `as_data` = it is about one record."""
+    code, reaction = pb.FAILURE_CODE_INTERNAL, pb.FAILURE_CLASS_FATAL
+    for kind, its_code, its_reaction in _KINDS:
+        if isinstance(error, kind):
+            code, reaction = its_code, its_reaction
+            break
+    if as_data:
+        code, reaction = pb.FAILURE_CODE_DATA, pb.FAILURE_CLASS_DATA
+    failure = pb.Failure(
+        code=code,
+        text=text_of(error),
+        hint=clean(error.hint) if isinstance(error, PluginError) else "",
+        exception_class=_class_of(error),
+        stack=_stack_of(error),
+        causes=[
+            pb.Cause(exception_class=_class_of(one), text=text_of(one)) for one in _causes_of(error)
+        ],
+    )
+    # `class` is a word of the language.
+    setattr(failure, "class", reaction)
+    return failure
+
+
+def failure(code: int, reaction: int, text: str) -> pb.Failure:
+    """A fault that is not an exception of the user's code."""
+    made = pb.Failure(code=code, text=text)
+    setattr(made, "class", reaction)
+    return made
+
+
+def text_of(error: BaseException) -> str:
+    """One sentence, also where the exception has none or cannot be printed."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return clean(text, _TEXT_CHARS_MAX) or type(error).__name__
+
+
+def clean(text: object, chars_max: int = _TEXT_CHARS_MAX) -> str:
+    """Text that a message can carry: no lone surrogates, and bounded."""
+    plain = str(text)
+    if len(plain) > chars_max:
+        plain = plain[:chars_max] + "…"
+    return plain.encode("utf-8", "backslashreplace").decode()
+
+
+def _class_of(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def _stack_of(error: BaseException) -> str:
+    try:
+        lines = traceback.format_exception(type(error), error, _user_part(error))
+    except Exception:
+        lines = [f"{_class_of(error)}: {text_of(error)}"]
+    text = "".join(lines).rstrip()
+    if len(text) > _STACK_CHARS_MAX:
+        # The last lines say what happened and where.
+        text = text[: _STACK_CHARS_MAX // 2] + "\n…\n" + text[-_STACK_CHARS_MAX // 2 :]
+    return clean(text, _STACK_CHARS_MAX + 8)
+
+
+def _user_part(error: BaseException):
+    """The traceback without the SDK's own frames in front of the user's."""
+    own = __name__.rpartition(".")[0] + "."
+    part = error.__traceback__
+    while part is not None and part.tb_frame.f_globals.get("__name__", "").startswith(own):
+        part = part.tb_next
+    return part if part is not None else error.__traceback__
+
+
+def _causes_of(error: BaseException) -> list[BaseException]:
+    causes: list[BaseException] = []
+    at = _cause_of(error)
+    while at is not None and at not in causes and len(causes) < _CAUSES_MAX:
+        causes.append(at)
+        at = _cause_of(at)
+    return causes
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    if error.__cause__ is not None:
+        return error.__cause__
+    return None if error.__suppress_context__ else error.__context__
