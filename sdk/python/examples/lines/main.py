@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from typing import Literal
 
 from bulkhead_sdk import RecordErrors, RetriableError, Sink, key, run
 
@@ -9,10 +10,8 @@ from bulkhead_sdk import RecordErrors, RetriableError, Sink, key, run
 @dataclass
 class LinesConfig:
     file: str = key(doc="where to append", non_empty=True)
-    trouble: str = key(
-        default="none",
-        importance="low",
-        doc="what goes wrong, to see what becomes of it: none, retry, rewind, pause, bad, block",
+    trouble: Literal["none", "retry", "rewind", "pause", "bad", "fail", "block"] = key(
+        default="none", importance="low", doc="what goes wrong, to see what becomes of it"
     )
 
 
@@ -51,6 +50,8 @@ class Lines(Sink):
         if trouble == "bad":
             self.trouble = trouble
             raise RecordErrors([(first, ValueError("asked to refuse it"))])
+        if trouble == "fail":
+            raise OSError("asked to fail")
         if trouble == "block":
             self.sleep(3_600)
 

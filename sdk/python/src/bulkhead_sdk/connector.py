@@ -6,6 +6,8 @@ import logging
 import threading
 from typing import Any, Awaitable, Callable, ClassVar, Mapping, Sequence
 
+from .clock import REAL_CLOCK, Clock
+
 OffsetsReader = Callable[[Sequence[Mapping[str, Any]]], "list[dict[str, Any] | None]"]
 
 
@@ -116,6 +118,7 @@ class Connector:
     texts: Mapping[str, str] = {}
     stopped: threading.Event
     log: logging.Logger
+    _clock: Clock = REAL_CLOCK
 
     @property
     def stopping(self) -> bool:
@@ -124,7 +127,7 @@ class Connector:
 
     def sleep(self, seconds: float) -> bool:
         """Waits, in plain functions; True = the task shall end."""
-        return self.stopped.wait(seconds)
+        return self._clock.wait(self.stopped, seconds)
 
     def start(self) -> "None | Awaitable[None]":
         """Opens what the task needs."""

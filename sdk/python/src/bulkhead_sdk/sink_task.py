@@ -138,7 +138,7 @@ class SinkTask(RunningTask):
                     return None
                 self.meter.rest()
                 try:
-                    work = self._work.get(timeout=self._idle_seconds())
+                    work = self.host.clock.get(self._work, self._idle_seconds())
                 except queue.Empty:
                     return ("idle", None)
             if work is not None:

@@ -6,8 +6,9 @@ import logging
 import threading
 from typing import Any, Callable, Mapping, Sequence
 
-from .connector import Connector
+from .clock import REAL_CLOCK, Clock
 from .config_parse import parse_config
+from .connector import Connector
 from .failure import text_of
 from .log import subject
 from .stream import Stream
@@ -28,12 +29,14 @@ class TaskHost:
         message_bytes_max: int,
         stream: Stream,
         read_offsets: Callable[[Sequence[Mapping[str, Any]]], list[Any]],
+        clock: Clock = REAL_CLOCK,
     ) -> None:
         self.connector = connector
         self.request = request
         self.message_bytes_max = message_bytes_max
         self.stream = stream
         self.read_offsets = read_offsets
+        self.clock = clock
 
 
 class RunningTask:
@@ -50,6 +53,7 @@ class RunningTask:
         self.user = UserCode()
         self.instance = found()
         self.instance.stopped = threading.Event()
+        self.instance._clock = host.clock
         self.is_cut_off = False
         """The stream has ended without a stop."""
         self._abandoned = threading.Event()
