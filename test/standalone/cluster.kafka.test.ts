@@ -8,7 +8,7 @@ import { openKafka } from "../../src/kafka/open-kafka.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { decodeOffsetFile } from "../../src/store/offset-file.ts";
 import { type HostProcess, startHost, temporaryDirectory } from "../harness/host-process.ts";
-import { type Broker, sharedKafka, startBroker, uniqueName } from "../harness/kafka/broker.ts";
+import { sharedKafka, startBroker, uniqueName } from "../harness/kafka/broker.ts";
 import { testCertificates } from "../harness/kafka/certificates.ts";
 import { javaTool, startJavaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
@@ -137,34 +137,6 @@ describe("a standalone worker over a cluster", { skip: found.missing ?? false },
     assert.equal(await next.stop(), 0);
     const own = await looking(bootstrap, ({ admin }) => admin.listTopics());
     assert.doesNotMatch(own.join("\n"), /^connect-(configs|offsets|status)$/m);
-  });
-
-  test("goes on by itself when the broker was away, and says so in ready", async (t) => {
-    const lines = await begin(t);
-    const broker: Broker = await startBroker();
-    t.after(() => broker.stop());
-    const worker = { "consumer.session.timeout.ms": "6000", "default.api.timeout.ms": "4000" };
-    const host = await hostOver(t, broker.bootstrap, lines, worker);
-    await lines.write("one");
-    await createBoth(host, lines);
-    await lines.until(["one"]);
-    await broker.kill();
-    await lines.write("two");
-    const ready = async () => (await host.request("GET", "/bulkhead/ready")).status;
-    await waitFor(async () => (await ready()) !== 200, { withinMs: 30_000, what: "not ready" });
-    await broker.start();
-    await lines.write("three");
-    await lines.untilAll(["one", "two", "three"]);
-    await waitFor(async () => (await ready()) === 200, { withinMs: 30_000, what: "ready" });
-    for (const name of [lines.source, lines.sink]) {
-      const { body } = await host.request("GET", `/connectors/${name}/status`);
-      assert.deepEqual(
-        [body.connector.state, body.tasks[0].state],
-        ["RUNNING", "RUNNING"],
-        JSON.stringify(body),
-      );
-    }
-    assert.equal(await host.stop(), 0);
   });
 
   test("hands producer.* and consumer.* to the clients of its tasks", async (t) => {
