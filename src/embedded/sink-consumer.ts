@@ -60,7 +60,7 @@ export class EmbeddedSinkConsumer implements SinkConsumer, Member {
   }
 
   assignment(): readonly TopicPartition[] {
-    return this.#held;
+    return this.#duty.at === "lost" ? [] : this.#held;
   }
 
   seek(partition: TopicPartition, offset: number): void {

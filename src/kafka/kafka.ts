@@ -144,6 +144,7 @@ export interface RebalanceListener {
 export interface SinkConsumer {
   /** As PartitionReader.poll; rebalances happen inside, and an error of a listener is thrown here. */
   poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]>;
+  /** Nothing once it is out of its group, also before `lost` has been called. */
   assignment(): readonly TopicPartition[];
   seek(partition: TopicPartition, offset: number): void;
   pause(partitions: readonly TopicPartition[]): void;

@@ -58,18 +58,12 @@ export class SinkDelivery implements RebalanceListener {
   #gone = false;
   failure: unknown;
 
-  constructor(
-    spec: TaskSpec,
-    parts: TaskParts,
-    stream: SinkStream,
-    records: SinkRecords,
-    builder: PutBuilder,
-  ) {
+  constructor(spec: TaskSpec, parts: TaskParts, stream: SinkStream, records: SinkRecords) {
     this.#spec = spec;
     this.#parts = parts;
     this.#stream = stream;
     this.#records = records;
-    this.#builder = builder;
+    this.#builder = records.builder;
     this.#nextCommitMs = parts.clock.elapsedMs() + spec.limits.offsetFlushIntervalMs;
   }
 
@@ -113,9 +107,7 @@ export class SinkDelivery implements RebalanceListener {
   /** Sends what was fetched. Gives up early when the plugin's epoch changes on the way. */
   async deliver(fetched: readonly Fetched[]): Promise<void> {
     let spans: SinkOffset[] = [];
-    for (const one of fetched) {
-      this.#parts.meter.sinkRecordReadTotal += one.recordCount;
-    }
+    for (const one of fetched) this.#parts.meter.sinkRecordReadTotal += one.recordCount;
     const back = new Set(fetched.filter((one) => this.#positions.sent(one)));
     for (const one of fetched) {
       if (back.has(one)) {
@@ -168,6 +160,8 @@ export class SinkDelivery implements RebalanceListener {
 
   async revoked(partitions: readonly TopicPartition[]): Promise<void> {
     await this.#quiet();
+    // The group does not wait for results longer than its deadline.
+    if (this.#isOut) return this.lost(partitions);
     if (!this.#gone) await this.#closePartitions(partitions);
     this.#positions.forget(partitions);
   }
@@ -190,6 +184,10 @@ export class SinkDelivery implements RebalanceListener {
     this.#takeTrailing();
   }
 
+  get #isOut(): boolean {
+    return this.#consumer.assignment().length === 0;
+  }
+
   /** Flush, FlushResult, Close, Closed, commit; only then the group is answered. */
   async #closePartitions(partitions: readonly TopicPartition[]): Promise<void> {
     const named = this.#positions.toFlush(partitions);
@@ -199,9 +197,9 @@ export class SinkDelivery implements RebalanceListener {
       if (result.at === "failed") this.#warn("flush failed while closing", result.failure.text);
       else safe = this.#positions.safe(named, result.offsets);
     }
-    const failure = await this.#stream.close(partitions, "revoked");
+    const failure = await this.#stream.close(partitions, this.#isOut ? "lost" : "revoked");
     if (failure !== undefined) this.#warn("close failed", failure.text);
-    await this.#commitOffsets(safe);
+    if (!this.#isOut) await this.#commitOffsets(safe);
   }
 
   async #put(spans: readonly SinkOffset[]): Promise<boolean> {

@@ -59,7 +59,8 @@ class StreamIds {
 export class SinkRecords {
   readonly #converters: SinkConverters;
   readonly #stream: SinkStream;
-  readonly #builder: PutBuilder;
+  /** What `fill` fills. */
+  readonly builder: PutBuilder;
   readonly #keyIds: StreamIds;
   readonly #valueIds: StreamIds;
   readonly #cursor = new RecordCursor();
@@ -80,7 +81,7 @@ export class SinkRecords {
   ) {
     this.#converters = converters;
     this.#stream = stream;
-    this.#builder = builder;
+    this.builder = builder;
     this.#keyIds = new StreamIds(stream);
     this.#valueIds = new StreamIds(stream);
     this.#bytesMax = bytesMax;
@@ -136,7 +137,7 @@ export class SinkRecords {
 
   /** An empty builder always has room, so then it was the ids that ran out. */
   #addWithNewIds(fetched: Fetched): boolean {
-    if (this.#builder.count > 0) return false;
+    if (this.builder.count > 0) return false;
     this.#renewIds();
     return this.#convertAndAdd(fetched);
   }
@@ -158,7 +159,7 @@ export class SinkRecords {
           `(plugin.message.bytes.max = ${this.#bytesMax})`,
       );
     }
-    const builder = this.#builder;
+    const builder = this.builder;
     if (!builder.fits(size, cursor.headerCount)) return false;
     const topicId = this.#valueIds.topic(topic);
     if (topicId > idGoal || !this.#findIds()) return false;
@@ -188,7 +189,7 @@ export class SinkRecords {
     this.#converters.header.toPlugin(slice.bytes, slice.start, slice.end, header);
     const form = header.form === nullForm ? 0 : this.#stream.formId(header.form);
     const name = this.#stream.nameId(this.#nameText(slice.name));
-    this.#builder.header(name, form, header.bytes, header.start, header.end);
+    this.builder.header(name, form, header.bytes, header.start, header.end);
   }
 
   #nameText(bytes: Uint8Array): string {

@@ -77,7 +77,7 @@ export class SinkTask extends ProcessTask<SinkStream> {
     });
     const { keyConverter: key, valueConverter: value, headerConverter: header } = this.parts;
     const records = new SinkRecords({ key, value, header }, stream, builder, messageBytesMax);
-    return new SinkDelivery(this.spec, this.parts, stream, records, builder);
+    return new SinkDelivery(this.spec, this.parts, stream, records);
   }
 
   /** Once asked to stop, an open, flush or put that does not end must not hold the task for ever. */

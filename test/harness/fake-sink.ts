@@ -97,9 +97,13 @@ export class FakeSinkStream implements SinkStream {
     return undefined;
   }
 
-  async close(partitions: readonly { topic: string; partition: number }[]): Promise<undefined> {
+  async close(
+    partitions: readonly { topic: string; partition: number }[],
+    reason: "revoked" | "lost",
+  ): Promise<undefined> {
     assert.equal(this.#outstanding, 0, "close with a put or flush outstanding");
-    this.calls.push(`close ${partitions.map((one) => `${one.topic}/${one.partition}`).join(" ")}`);
+    const names = partitions.map((one) => `${one.topic}/${one.partition}`).join(" ");
+    this.calls.push(`close ${names}${reason === "lost" ? " lost" : ""}`);
   }
 
   rewound(offsets: readonly SinkOffset[]): void {
@@ -295,7 +299,14 @@ export class FakeConsumer implements SinkConsumer {
     this.#reset = undefined;
   }
 
+  /** The group has thrown it out, and it does not know yet. */
+  isOut = false;
+
   assignment() {
+    return this.isOut ? [] : this.#all();
+  }
+
+  #all() {
     return this.#positions.map((_, partition) => ({ topic: "t", partition }));
   }
 
@@ -320,7 +331,7 @@ export class FakeConsumer implements SinkConsumer {
   }
 
   async close(): Promise<void> {
-    if (this.#joined) await this.#options.listener.revoked(this.assignment());
+    if (this.#joined) await this.#options.listener.revoked(this.#all());
   }
 }
 

@@ -275,6 +275,34 @@ for (const { name, script } of [
   });
 }
 
+for (const { name, script, isFlushed } of [
+  { name: "a result", script: "put" as const, isFlushed: false },
+  { name: "a flush", script: "flush" as const, isFlushed: true },
+]) {
+  test(`I2: who is thrown out of its group while it waits for ${name} says so`, async () => {
+    const throwOut = () => {
+      if (stopping) sink.consumer().isOut = true;
+      return "ok" as const;
+    };
+    let stopping = false;
+    const onPut = ([first]: readonly SinkOffset[]) => {
+      if (first?.offset !== 49 || script !== "put") return "ok" as const;
+      stopping = true;
+      sink.stop().catch(() => {});
+      return throwOut();
+    };
+    const onFlush = () => throwOut();
+    const sink = sinkOf({ onPut, onFlush }, { partitions: 1, length: 50, flushMs: 60_000 });
+    await waitFor(() => sink.stream.taken.length === 50, { withinMs: 20_000 });
+    stopping = true;
+    await sink.stop();
+    assert.equal(sink.consumer().committedOffsets.size, 0);
+    const last = sink.stream.calls.filter((call) => !call.startsWith("open"));
+    const expected = ["close t/0 lost", "stop"];
+    assert.deepEqual(last, isFlushed ? ["flush t/0@50", ...expected] : expected);
+  });
+}
+
 test("a log that is slow to take the last commit does not cost the plugin its process", async () => {
   const sink = sinkOf({}, { partitions: 1, flushMs: 60_000 });
   await waitFor(() => sink.stream.taken.length === 50, { withinMs: 20_000 });

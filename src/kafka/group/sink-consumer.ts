@@ -111,7 +111,7 @@ export class KafkaSinkConsumer implements SinkConsumer {
   }
 
   assignment(): readonly TopicPartition[] {
-    return this.#held;
+    return this.#isOut ? [] : this.#held;
   }
 
   seek(partition: TopicPartition, offset: number): void {
