@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { type Cluster, startCluster } from "../harness/kafka/cluster.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { inCluster } from "../harness/kafka/over-cluster.ts";
-import { inFolder } from "../harness/log-place.ts";
+import { inFolder, type LogPlace } from "../harness/log-place.ts";
 import { brokerRound, roundClusterOptions } from "./broker-round.ts";
 import { dieRound } from "./die-round.ts";
 import { killRound, type Victim } from "./kill-round.ts";
@@ -30,11 +30,7 @@ let passed = 0;
 let failed = 0;
 try {
   await eachRound(async (seed) => {
-    const points = { seed, kills: Number(values.kills) };
-    await attempt(async () => {
-      await dieRound(points);
-      return `seed ${seed}, killed at ${points.kills} points of their lives`;
-    });
+    await die(seed);
     await kill(seed, Number(values.kills));
   });
   if (missing === undefined) await clusterRounds();
@@ -65,12 +61,26 @@ async function attempt(work: () => Promise<string>): Promise<boolean> {
   }
 }
 
+type Where = "embedded" | "cluster";
+
+function placeOf(where: Where): LogPlace {
+  return where === "cluster" ? inCluster() : inFolder;
+}
+
+function overWhat(where: Where): string {
+  return where === "cluster" ? " over a cluster" : "";
+}
+
+async function die(seed: number, where: Where = "embedded"): Promise<void> {
+  const kills = Number(values.kills);
+  await attempt(async () => {
+    await dieRound({ seed, kills, place: placeOf(where) });
+    return `seed ${seed}, killed at ${kills} points of their lives${overWhat(where)}`;
+  });
+}
+
 /** A round for each victim, over the embedded log or over a cluster. */
-async function kill(
-  seed: number,
-  kills: number,
-  where: "embedded" | "cluster" = "embedded",
-): Promise<void> {
+async function kill(seed: number, kills: number, where: Where = "embedded"): Promise<void> {
   for (const victim of victims) {
     const own = await mkdtemp(join(directory, "round-"));
     await attempt(async () => {
@@ -79,10 +89,9 @@ async function kill(
         victim,
         seed,
         kills,
-        place: where === "cluster" ? inCluster() : inFolder,
+        place: placeOf(where),
       });
-      const over = where === "cluster" ? " over a cluster" : "";
-      return `seed ${seed}, ${victim}${over}: ${lines} lines, ${repeated} repeated`;
+      return `seed ${seed}, ${victim}${overWhat(where)}: ${lines} lines, ${repeated} repeated`;
     });
     await rm(own, { recursive: true, force: true });
   }
@@ -103,7 +112,10 @@ async function clusterRounds(): Promise<void> {
     cluster = undefined;
   });
   await cluster?.stop();
-  await eachRound((seed) => kill(seed, 1, "cluster"));
+  await eachRound(async (seed) => {
+    await die(seed, "cluster");
+    await kill(seed, 1, "cluster");
+  });
 }
 
 /** Each test once, on many inputs. */
