@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Fault } from "../harness/kafka/model-cluster.ts";
+import type { Fault, ModelCluster } from "../harness/kafka/model-cluster.ts";
 import { ProducerRun } from "../harness/kafka/producer-run.ts";
 import { holdsAsync } from "../harness/property.ts";
 
@@ -38,6 +38,7 @@ const work = fc.record({
 async function runOf(
   { faults, bursts, ...given }: typeof work extends fc.Arbitrary<infer W> ? W : never,
   config: Record<string, string>,
+  beforeRequest: (soFar: number, cluster: ModelCluster) => void = () => {},
 ): Promise<{ run: ProducerRun; sent: string[] }> {
   const nodes = Array.from({ length: given.nodes }, (_, n) => n + 1);
   const leaders = Array.from({ length: given.partitions }, (_, n) => nodes[n % nodes.length] ?? 1);
@@ -55,7 +56,12 @@ async function runOf(
   );
   run.cluster.messageBytesMax = given.messageBytesMax;
   const left = [...faults];
-  run.cluster.nextFault = () => left.shift() ?? { at: "none" };
+  let requests = 0;
+  run.cluster.nextFault = () => {
+    beforeRequest(requests, run.cluster);
+    requests += 1;
+    return left.shift() ?? { at: "none" };
+  };
   const sent: string[] = [];
   for (const burst of bursts) {
     for (let n = 0; n < burst; n += 1) {
@@ -99,6 +105,29 @@ test("I7: idempotent, every record is there once, in order, where its receipt sa
       await run.producer.close(0);
     }),
     120,
+  );
+});
+
+test("I7: a limit that is lowered between the tries of a batch makes no record come twice", async () => {
+  const lowered = fc.tuple(fc.integer({ min: 1, max: 6 }), fc.constantFrom(120, 200));
+  await holdsAsync(
+    fc.asyncProperty(work, lowered, async (given, [afterRequests, messageBytesMax]) => {
+      const config = { "enable.idempotence": "true" };
+      const { run } = await runOf({ ...given, messageBytesMax: 400 }, config, (soFar, cluster) => {
+        if (soFar === afterRequests) cluster.messageBytesMax = messageBytesMax;
+      });
+      for (let partition = 0; partition < given.partitions; partition += 1) {
+        const values = run.cluster.values("t", partition);
+        assert.equal(new Set(values).size, values.length, `partition ${partition}: ${values}`);
+        assert.ok(isAscending(values), `partition ${partition}: ${values}`);
+      }
+      for (const { value, at, error } of run.outcomes) {
+        if (error !== undefined) assert.match(error.message, /so they may be stored already$/);
+        else assert.ok(run.cluster.values("t", at?.partition ?? -1).includes(value));
+      }
+      await run.producer.close(0);
+    }),
+    80,
   );
 });
 

@@ -12,10 +12,10 @@ import type { ProduceBatch } from "./produce-batch.ts";
 import {
   type Attempted,
   brokenError,
+  doubtfulError,
   givenUpError,
   refusedError,
   tooLargeError,
-  unsplitError,
 } from "./produce-error.ts";
 import { fateOf, isOdd } from "./produce-fate.ts";
 import type { Outgoing } from "./produce-request.ts";
@@ -115,9 +115,10 @@ export class ProduceAnswers {
     node: number,
   ): void {
     const { errorCode, errorMessage } = answer;
-    const { recordCount, mayBeStored, oddAnswers } = batch;
+    const { recordCount, isInDoubt, oddAnswers } = batch;
     const { isIdempotent } = this.#parts.settings;
-    const fate = fateOf(errorCode, { isIdempotent, recordCount, mayBeStored, oddAnswers });
+    const isFirst = queue.sealed[0] === batch;
+    const fate = fateOf(errorCode, { isIdempotent, recordCount, isInDoubt, isFirst, oddAnswers });
     if (isOdd(errorCode)) batch.oddAnswers += 1;
     if (fate.at === "stored") {
       const baseOffset = errorCode === brokerCode.duplicateSequenceNumber ? -1 : answer.baseOffset;
@@ -127,14 +128,16 @@ export class ProduceAnswers {
     const attempted = this.attempted(queue, batch, node);
     if (fate.at === "failed" || fate.at === "fenced") {
       const isTooLarge = errorCode === brokerCode.messageTooLarge;
-      if (isTooLarge && recordCount === 1) void this.#failTooLarge(queue, batch, attempted);
+      if (isTooLarge) void this.#failTooLarge(queue, batch, attempted);
       else {
-        const error = isTooLarge
-          ? unsplitError(attempted, batch.sizeBytes)
-          : refusedError(errorCode, attempted, errorMessage);
+        const error = refusedError(errorCode, attempted, errorMessage);
         this.#fail(queue, batch, error);
         if (fate.at === "fenced") this.#parts.failed(error);
       }
+      return;
+    }
+    if (fate.at === "doubtful") {
+      this.#fail(queue, batch, doubtfulError(attempted, brokerError(errorCode, "store them")));
       return;
     }
     if (fate.at === "split") {
@@ -230,7 +233,7 @@ export class ProduceAnswers {
   /** Two halves take the place of a batch that the broker finds too large. */
   #split(queue: TopicPartitionBatches, batch: ProduceBatch): void {
     if (!this.#landed(queue, batch)) return;
-    const { ends, logger, prepare } = this.#parts;
+    const { settings, ends, logger, prepare } = this.#parts;
     const { builder } = batch.pending;
     const wasBytes = builder.sizeBytes;
     const topic = queue.home;
@@ -239,7 +242,11 @@ export class ProduceAnswers {
     const half = ends.begin(batch.startMs, batch.stamp);
     batch.pending.splitInto(half.pending);
     ends.hold(half, half.pending.builder.capacityBytes);
+    // Without idempotence once more is all that was promised.
+    const isInDoubt = settings.isIdempotent && batch.mayBeStored;
     for (const each of [batch, half]) {
+      each.isInDoubt = isInDoubt;
+      each.mayBeStored = isInDoubt;
       each.bytes = undefined;
       each.compression = "none";
     }

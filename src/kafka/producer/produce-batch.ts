@@ -42,6 +42,11 @@ export class ProduceBatch {
   isInFlight = false;
   /** A try ended without a word on whether the broker kept it. */
   mayBeStored = false;
+  /**
+   * It is a part of one that may be stored as a whole: brokers know repeats by their first and last
+   * sequence, so this one can be stored under its own place or never.
+   */
+  isInDoubt = false;
   /** The last answer said that its sequence does not fit. */
   isRefused = false;
   tries = 0;

@@ -47,14 +47,13 @@ export function tooLargeError(
   );
 }
 
-/** A batch that the broker finds too large now, and may have stored when an answer was lost. */
-export function unsplitError(attempted: Attempted, sizeBytes: number): TaskError {
-  const refusal = brokerCodeName(brokerCode.messageTooLarge);
+/** They were split off a batch whose answer got lost; written anew they might be there twice. */
+export function doubtfulError(attempted: Attempted, cause: Error): TaskError {
   return new TaskError(
     "kafka.broker_refused",
-    `cannot ${writing(attempted)}: the batch of ${sizeBytes} bytes is too large (${refusal}), and in ` +
-      "halves its records might be stored twice, because the answer to an earlier try was lost",
-    { hint: "max.message.bytes of the topic was lowered; restart the task to send them anew" },
+    `cannot ${writing(attempted)}: an answer of the broker was lost, then it found their batch too ` +
+      "large (max.message.bytes), so they may be stored already",
+    { cause, hint: "raise max.message.bytes of the topic again; it was lowered under load" },
   );
 }
 

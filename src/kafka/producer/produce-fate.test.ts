@@ -4,7 +4,13 @@ import { test } from "node:test";
 import { brokerCodeName } from "../broker-error.ts";
 import { type BatchFacts, type BatchFate, fateOf } from "./produce-fate.ts";
 
-const facts: BatchFacts = { isIdempotent: true, recordCount: 2, mayBeStored: false, oddAnswers: 0 };
+const facts: BatchFacts = {
+  isIdempotent: true,
+  recordCount: 2,
+  isInDoubt: false,
+  isFirst: true,
+  oddAnswers: 0,
+};
 const again = (mayBeStored: boolean, isMapOld: boolean): BatchFate => ({
   at: "again",
   mayBeStored,
@@ -24,12 +30,12 @@ const cases: { code: number; facts?: Partial<BatchFacts>; expect: BatchFate }[] 
   { code: 20, expect: again(true, false) },
   { code: 10, expect: { at: "split" } },
   { code: 10, facts: { recordCount: 1 }, expect: { at: "failed" } },
-  { code: 10, facts: { mayBeStored: true }, expect: { at: "failed" } },
-  { code: 10, facts: { mayBeStored: true, isIdempotent: false }, expect: { at: "split" } },
   { code: 18, expect: { at: "split" } },
   { code: 45, expect: { at: "refused" } },
   { code: 47, expect: { at: "refused" } },
   { code: 59, expect: { at: "refused" } },
+  { code: 45, facts: { isInDoubt: true }, expect: { at: "doubtful" } },
+  { code: 45, facts: { isInDoubt: true, isFirst: false }, expect: again(true, false) },
   { code: 45, facts: { isIdempotent: false }, expect: { at: "failed" } },
   { code: 90, expect: { at: "fenced" } },
   { code: -1, expect: again(true, false) },

@@ -10,6 +10,8 @@ export type BatchFate =
   | { readonly at: "again"; readonly mayBeStored: boolean; readonly isMapOld: boolean }
   /** Its place in the sequence was refused, so it is certainly not stored. */
   | { readonly at: "refused" }
+  /** Its place was refused, perhaps because the whole that it is a half of is stored there. */
+  | { readonly at: "doubtful" }
   | { readonly at: "split" }
   | { readonly at: "failed" }
   | { readonly at: "fenced" };
@@ -17,8 +19,10 @@ export type BatchFate =
 export interface BatchFacts {
   readonly isIdempotent: boolean;
   readonly recordCount: number;
-  /** An earlier try ended without a word on whether the broker kept it. */
-  readonly mayBeStored: boolean;
+  /** It was split off a batch that may be stored. */
+  readonly isInDoubt: boolean;
+  /** Nothing before it in its partition is without an outcome. */
+  readonly isFirst: boolean;
   /** How often it was answered with a fault that should not come twice. */
   readonly oddAnswers: number;
 }
@@ -34,13 +38,15 @@ export function fateOf(code: number, facts: BatchFacts): BatchFate {
       return { at: "stored" };
     case brokerCode.messageTooLarge:
     case brokerCode.recordListTooLarge:
-      if (facts.recordCount === 1) return { at: "failed" };
-      // The broker would know the whole again, but not its halves.
-      return facts.isIdempotent && facts.mayBeStored ? { at: "failed" } : { at: "split" };
+      return facts.recordCount > 1 ? { at: "split" } : { at: "failed" };
     case brokerCode.outOfOrderSequenceNumber:
     case brokerCode.unknownProducerId:
     case brokerCode.invalidProducerEpoch:
-      return facts.isIdempotent ? { at: "refused" } : { at: "failed" };
+      if (!facts.isIdempotent) return { at: "failed" };
+      if (!facts.isInDoubt) return { at: "refused" };
+      // Before it is the first, one before it may be what is missing there.
+      if (!facts.isFirst) return { at: "again", mayBeStored: true, isMapOld: false };
+      return { at: "doubtful" };
     case brokerCode.producerFenced:
       return { at: "fenced" };
     case brokerCode.unknown:
