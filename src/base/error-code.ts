@@ -57,6 +57,7 @@ export const errorCodes = {
   "kafka.partition_not_assigned":
     "a consumer was told to seek in a partition that it does not hold",
   "kafka.partition_not_found": "a record names a partition that its topic does not have",
+  "kafka.producer_broken": "a producer met a fault of this program, and writes nothing more",
   "kafka.producer_closed": "a record was sent to a closed producer, or was left when it closed",
   "kafka.producer_fenced": "a newer producer has taken over what this one wrote for",
   "kafka.request_timeout": "a broker did not answer in time; its connection was replaced",

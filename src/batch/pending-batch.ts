@@ -23,13 +23,12 @@ export class PendingBatch {
     this.#note(receipt, index);
   }
 
-  // I7: each record's receipt is told once, here or in `tellFailed`.
+  /**
+   * I7: each record's receipt is told once, here or in `tellFailed`.
+   * @throws what a receipt threw, after the others were told as well
+   */
   tellStored(topic: string, partition: number, baseOffset: number, logAppendTimeMs = -1): void {
-    if (this.#isTold) return;
-    this.#isTold = true;
-    for (const [n, receipt] of this.#receipts.entries()) {
-      const from = this.#starts[n]!;
-      const to = this.#starts[n + 1] ?? this.#indexes.length;
+    this.#tellEach((receipt, from, to) => {
       const first = baseOffset === -1 ? -1 : baseOffset + from;
       receipt.stored(this.#indexes, from, to, {
         topic,
@@ -37,16 +36,12 @@ export class PendingBatch {
         baseOffset: first,
         logAppendTimeMs,
       });
-    }
+    });
   }
 
+  /** @throws as `tellStored` */
   tellFailed(error: Error): void {
-    if (this.#isTold) return;
-    this.#isTold = true;
-    for (const [n, receipt] of this.#receipts.entries()) {
-      const to = this.#starts[n + 1] ?? this.#indexes.length;
-      receipt.failed(this.#indexes, this.#starts[n]!, to, error);
-    }
+    this.#tellEach((receipt, from, to) => receipt.failed(this.#indexes, from, to, error));
   }
 
   /** The receipt of the record at this place, and the number it was sent with. */
@@ -83,6 +78,20 @@ export class PendingBatch {
     this.#receipts.length = 0;
     this.#starts.length = 0;
     this.#isTold = false;
+  }
+
+  #tellEach(tell: (receipt: Receipt, from: number, to: number) => void): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    const thrown: unknown[] = [];
+    for (const [n, receipt] of this.#receipts.entries()) {
+      try {
+        tell(receipt, this.#starts[n]!, this.#starts[n + 1] ?? this.#indexes.length);
+      } catch (error) {
+        thrown.push(error);
+      }
+    }
+    if (thrown.length > 0) throw thrown[0];
   }
 
   #note(receipt: Receipt, index: number): void {

@@ -2,11 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FencedError, RecordError, TaskError } from "../../src/base/error.ts";
-import type { Receipt } from "../../src/kafka/kafka.ts";
 import { describeConfigs } from "../../src/kafka/protocol/describe-configs.ts";
 import { initProducerId } from "../../src/kafka/protocol/init-producer-id.ts";
 import { produce } from "../../src/kafka/protocol/produce.ts";
-import { newRecordSlice } from "../../src/record/record-slice.ts";
 import type { Fault } from "../harness/kafka/model-cluster.ts";
 import { ProducerRun, refusing, sentBatches } from "../harness/kafka/producer-run.ts";
 
@@ -118,26 +116,6 @@ for (const { isStored, expected } of [
     assert.match(String(run.failure(1).cause), /OUT_OF_ORDER_SEQUENCE_NUMBER/);
   });
 }
-
-test("a receipt that throws holds nobody else up", async () => {
-  const run = new ProducerRun(one);
-  const broken: Receipt = {
-    stored: () => {
-      throw new Error("broken receipt");
-    },
-    failed: () => {},
-  };
-  const record = newRecordSlice();
-  record.topic = "t";
-  run.producer.send(record, broken, 0);
-  const flushed = run.producer.flush();
-  await run.quiet();
-  await flushed;
-  run.send("next");
-  await run.until(1);
-  assert.deepEqual(run.stored(0), ["next"]);
-  await run.producer.close(0);
-});
 
 test("a fresh broker has no producer ids yet: the question is repeated", async () => {
   const run = new ProducerRun(one);

@@ -9,11 +9,14 @@ import { type BatchOutcome, ProduceBatch } from "./produce-batch.ts";
 export class BatchEnds {
   readonly #room: BufferRoom;
   readonly #barrier: OutcomeBarrier;
+  readonly #broken: (error: unknown) => void;
   readonly #spare = new SpareBatches();
 
-  constructor(room: BufferRoom, barrier: OutcomeBarrier) {
+  /** `broken`: a receipt threw. */
+  constructor(room: BufferRoom, barrier: OutcomeBarrier, broken: (error: unknown) => void) {
     this.#room = room;
     this.#barrier = barrier;
+    this.#broken = broken;
   }
 
   /** An empty batch that counts for the buffer and for flushes. */
@@ -59,6 +62,8 @@ export class BatchEnds {
       } else if (outcome?.at === "failed") {
         pending.tellFailed(outcome.error);
       }
+    } catch (error) {
+      this.#broken(error);
     } finally {
       this.#room.give(batch.heldBytes);
       this.#barrier.leave(batch.stamp);

@@ -43,6 +43,7 @@ export interface ProduceAnswersParts {
   /** Batches were sealed. */
   readonly prepare: (queue: TopicPartitionBatches) => void;
   readonly failed: (error: Error) => void;
+  readonly broken: (error: unknown) => void;
 }
 
 /** A try that ended without success. */
@@ -128,7 +129,7 @@ export class ProduceAnswers {
     const attempted = this.attempted(queue, batch, node);
     if (fate.at === "failed" || fate.at === "fenced") {
       const isTooLarge = errorCode === brokerCode.messageTooLarge;
-      if (isTooLarge) void this.#failTooLarge(queue, batch, attempted);
+      if (isTooLarge) this.#failTooLarge(queue, batch, attempted).catch(this.#parts.broken);
       else {
         const error = refusedError(errorCode, attempted, errorMessage);
         this.#fail(queue, batch, error);

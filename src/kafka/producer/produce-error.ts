@@ -128,6 +128,12 @@ export function missingPartitionError(topic: string, partition: number, count: n
   );
 }
 
+/** A receipt threw, or the producer itself did. */
+export function brokenProducerError(cause: unknown): TaskError {
+  const text = "cannot write any more: the producer met a fault of this program";
+  return new TaskError("kafka.producer_broken", text, { cause });
+}
+
 /** The producer was closed before, or while, it was to be written. */
 export function closedError(topic: string): TaskError {
   return new TaskError(

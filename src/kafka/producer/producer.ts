@@ -13,6 +13,7 @@ import { BatchEnds } from "./batch-ends.ts";
 import { OutcomeBarrier } from "./outcome-barrier.ts";
 import {
   brokenError,
+  brokenProducerError,
   closedError,
   missingPartitionError,
   missingTopicError,
@@ -40,6 +41,7 @@ export class KafkaProducer implements Producer {
   readonly #connections: Connections;
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #logger: Logger;
   readonly #onClose: ((producer: KafkaProducer) => void) | undefined;
   readonly #room: BufferRoom;
   readonly #barrier = new OutcomeBarrier();
@@ -68,18 +70,20 @@ export class KafkaProducer implements Producer {
     this.#onClose = parts.onClose;
     this.#time = new SendingTime(clock);
     this.#room = new BufferRoom(settings.bufferBytesMax);
-    this.#ends = new BatchEnds(this.#room, this.#barrier);
+    this.#logger = logger.child({ client: clientId });
+    this.#ends = new BatchEnds(this.#room, this.#barrier, this.#broken);
     this.#sender = new Sender({
       settings,
       connections: this.#connections,
       map: this.#map,
       clock,
-      logger: logger.child({ client: clientId }),
+      logger: this.#logger,
       room: this.#room,
       barrier: this.#barrier,
       ends: this.#ends,
       lookAtStaged: (nowMs) => this.#lookAtStaged(nowMs),
       failed: (error) => this.#failEverything(error),
+      broken: this.#broken,
     });
   }
 
@@ -134,7 +138,8 @@ export class KafkaProducer implements Producer {
   #topicOf(name: string): TopicBatches {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
-      topic = new TopicBatches(name, this.#settings.batchBytesMax, this.#random);
+      const { batchBytesMax } = this.#settings;
+      topic = new TopicBatches(name, batchBytesMax, this.#random, this.#broken);
       topic.isMapOld = !topic.look(this.#map);
       this.#topics.set(name, topic);
     }
@@ -253,6 +258,16 @@ export class KafkaProducer implements Producer {
   readonly #left = (bytes: number, stamp: number) => {
     this.#room.give(bytes);
     this.#barrier.leave(stamp);
+  };
+
+  /** I7: whatever goes wrong here, each record has an outcome and no flush waits for ever. */
+  readonly #broken = (cause: unknown): Error => {
+    this.#logger.error({ err: cause }, "a producer met a fault of this program");
+    if (this.#fatal !== undefined) return this.#fatal;
+    const error = brokenProducerError(cause);
+    this.#fatal = error;
+    this.#failEverything(error);
+    return error;
   };
 
   #failEverything(error: Error): void {

@@ -44,6 +44,8 @@ export interface SenderParts {
   readonly lookAtStaged: (nowMs: number) => void;
   /** Everything the producer holds has to fail. */
   readonly failed: (error: Error) => void;
+  /** A fault of this program: everything has to fail, for good. */
+  readonly broken: (error: unknown) => void;
 }
 
 export class Sender {
@@ -112,7 +114,11 @@ export class Sender {
     this.#isWoken = true;
     setImmediate(() => {
       this.#isWoken = false;
-      this.#drain();
+      try {
+        this.#drain();
+      } catch (error) {
+        this.#parts.broken(error);
+      }
     });
   }
 
@@ -319,9 +325,8 @@ export class Sender {
         (response) => this.#answers.answered(outgoing, isAnswered ? response : undefined),
         (error: Error) => this.#answers.lost(outgoing, error),
       )
-      // A receipt that throws: whoever waits must not wait for ever.
-      .catch((error: Error) => this.#parts.failed(error))
-      .finally(ended);
+      .catch((error: unknown) => this.#parts.broken(error))
+      .then(ended);
   }
 
   #arm(dueMs: number): void {

@@ -27,7 +27,13 @@ export type StagedVisitor = (
 ) => void;
 
 export class StagedRecords {
-  #chunks: Chunk[] = [];
+  readonly #chunks: Chunk[] = [];
+  readonly #broken: (error: unknown) => Error;
+
+  /** `broken`: a receipt threw, or a record could not be moved; gives what the records are told. */
+  constructor(broken: (error: unknown) => Error) {
+    this.#broken = broken;
+  }
 
   get isEmpty(): boolean {
     return this.#chunks.length === 0;
@@ -55,21 +61,25 @@ export class StagedRecords {
 
   /** Takes everything out, in order; `left` is told of each chunk when its records were visited. */
   moveTo(topic: string, visit: StagedVisitor, left: (bytes: number, stamp: number) => void): void {
-    const chunks = this.#chunks;
-    this.#chunks = [];
     const cursor = new RecordCursor();
     const record = newRecordSlice();
     record.topic = topic;
-    for (const { pending, partitions, stamp, heldBytes } of chunks) {
-      cursor.reset({ batches: pending.builder.finish(0), firstOffset: 0 });
-      for (let place = 0; cursor.next(); place += 1) {
-        fill(record, cursor);
-        record.partition = partitions[place] ?? -1;
-        const { receipt, index } = pending.receiptAt(place);
-        visit(record, receipt, index, stamp);
+    for (let chunk = this.#chunks.shift(); chunk !== undefined; chunk = this.#chunks.shift()) {
+      const { pending, partitions, stamp, heldBytes } = chunk;
+      let place = 0;
+      try {
+        cursor.reset({ batches: pending.builder.finish(0), firstOffset: 0 });
+        for (; cursor.next(); place += 1) {
+          fill(record, cursor);
+          record.partition = partitions[place] ?? -1;
+          const { receipt, index } = pending.receiptAt(place);
+          visit(record, receipt, index, stamp);
+        }
+        // I7: from here on the batches that took the records tell their outcome.
+        pending.letGo();
+      } catch (error) {
+        this.#failFrom(pending, place, this.#broken(error));
       }
-      // I7: from here on the batches that took the records tell their outcome.
-      pending.letGo();
       left(heldBytes, stamp);
     }
   }
@@ -77,9 +87,26 @@ export class StagedRecords {
   /** Gives everything this outcome. */
   fail(error: Error, left: (bytes: number, stamp: number) => void): void {
     for (const { pending, heldBytes, stamp } of this.#chunks.splice(0)) {
-      pending.tellFailed(error);
+      try {
+        pending.tellFailed(error);
+      } catch (thrown) {
+        this.#broken(thrown);
+      }
       left(heldBytes, stamp);
     }
+  }
+
+  /** Those before the place were moved. */
+  #failFrom(pending: PendingBatch, start: number, error: Error): void {
+    for (let place = start; place < pending.builder.recordCount; place += 1) {
+      const { receipt, index } = pending.receiptAt(place);
+      try {
+        receipt.failed([index], 0, 1, error);
+      } catch (thrown) {
+        this.#broken(thrown);
+      }
+    }
+    pending.letGo();
   }
 }
 

@@ -1,6 +1,7 @@
 /** Asks the cluster where topics are, for a producer: one question at a time, with backoff. */
 import { Backoff } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
+import { HostError } from "../../base/error.ts";
 import type { Logger } from "../../observe/logger.ts";
 import type { ClusterMap } from "../calls.ts";
 import type { TopicBatches } from "./topic-batches.ts";
@@ -52,7 +53,9 @@ export class TopicAsker {
           topic.look(map);
         }
       } catch (error) {
-        logger.debug({ err: error }, "cannot ask where topics are");
+        // What nobody foresaw fails the records that wait, as everything does that is not retriable.
+        const level = error instanceof HostError ? "debug" : "error";
+        logger[level]({ err: error }, "cannot ask where topics are");
         for (const topic of topics) topic.lastError = error as Error;
       }
       told();

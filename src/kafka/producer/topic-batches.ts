@@ -26,7 +26,7 @@ export class TopicBatches {
   /** Batches that a broker took; smaller than `batch.size` after it refused one as too large. */
   batchBytesMax: number;
   /** Records whose partition cannot be chosen yet. */
-  readonly staged = new StagedRecords();
+  readonly staged: StagedRecords;
   /** Since when they wait. */
   stagedSinceMs = 0;
   readonly #partitions: (TopicPartitionBatches | undefined)[] = [];
@@ -34,8 +34,15 @@ export class TopicBatches {
   #sticky = -1;
   #stickyBytes = 0;
 
-  constructor(name: string, batchBytesMax: number, random: () => number) {
+  /** `broken`: as of `StagedRecords`. */
+  constructor(
+    name: string,
+    batchBytesMax: number,
+    random: () => number,
+    broken: (error: unknown) => Error,
+  ) {
     this.name = name;
+    this.staged = new StagedRecords(broken);
     this.batchBytesMax = batchBytesMax;
     this.#random = random;
   }

@@ -40,9 +40,13 @@ export class ProducerRun {
     );
   }
 
-  send(value: string, options: { topic?: string; partition?: number; key?: string } = {}): void {
+  /** Outcomes are written down, unless there is another receipt for them. */
+  send(
+    value: string,
+    options: { topic?: string; partition?: number; key?: string; receipt?: Receipt } = {},
+  ): void {
     const record = this.#record;
-    const { topic = "t", partition = -1, key } = options;
+    const { topic = "t", partition = -1, key, receipt = this.#receipt } = options;
     record.topic = topic;
     record.partition = partition;
     const text = Buffer.from(value);
@@ -53,7 +57,7 @@ export class ProducerRun {
     record.key.bytes = keyText;
     record.key.start = key === undefined ? -1 : 0;
     record.key.end = keyText.length;
-    this.producer.send(record, this.#receipt, this.#values.push(value) - 1);
+    this.producer.send(record, receipt, this.#values.push(value) - 1);
   }
 
   /** Lets happen what can, without time passing. */
