@@ -65,6 +65,8 @@ test("a login is renewed between the requests before it and those that came behi
   // From 85 % of the session on.
   const sinceMs = performance.now();
   await waitFor(() => performance.now() - sinceMs > 390, { withinMs: 20_000 });
+  // The next one outlasts whatever holds the calls up.
+  sessionMs = 600_000;
   const versionsBefore = sentBy("role").length;
   await Promise.all([1, 2, 3].map(() => connections.call(node, metadata, brokers)));
   const keys = sentBy("role")

@@ -145,7 +145,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
   });
 
   test("a half-open connection is replaced after a time-out", async () => {
-    const connections = role({ "request.timeout.ms": "400" });
+    const connections = role({ "request.timeout.ms": "1200" });
     await connections.call(node, metadata, brokers);
     proxy.freeze();
     const calls = [metadata, metadata].map((api) => connections.call(node, api, brokers));
@@ -153,7 +153,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
       await assert.rejects(call, (error: HostError) => {
         assert.equal(error.code, "kafka.request_timeout");
         assert.match(error.message, /Metadata from broker 1/);
-        assert.match(String((error.cause as Error).message), /within 400 ms/);
+        assert.match(String((error.cause as Error).message), /within 1200 ms/);
         return true;
       });
     }
@@ -166,9 +166,9 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
 
   test("a frozen broker is timed out, also while it is connected to, and used again", async () => {
     const config = {
-      "request.timeout.ms": "500",
-      "socket.connection.setup.timeout.ms": "500",
-      "socket.connection.setup.timeout.max.ms": "500",
+      "request.timeout.ms": "1200",
+      "socket.connection.setup.timeout.ms": "1200",
+      "socket.connection.setup.timeout.max.ms": "1200",
     };
     const [used, fresh] = [role(config), role(config)];
     await used.call(node, metadata, brokers);
