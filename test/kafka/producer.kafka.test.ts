@@ -7,7 +7,9 @@ import { RecordCursor } from "../../src/batch/decode.ts";
 import type { Transport } from "../../src/kafka/calls.ts";
 import type { ClientConfig } from "../../src/kafka/kafka.ts";
 import { KafkaProducer } from "../../src/kafka/producer/producer.ts";
+import type { Api } from "../../src/kafka/protocol/api.ts";
 import { createTopics } from "../../src/kafka/protocol/create-topics.ts";
+import type { ProduceResponse } from "../../src/kafka/protocol/produce.ts";
 import { KafkaPartitionReader } from "../../src/kafka/reader/partition-reader.ts";
 import { createTransport } from "../../src/kafka/transport.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
@@ -19,6 +21,39 @@ import { waitFor } from "../harness/wait-for.ts";
 const { missing } = await kafkaJars();
 
 const produceKey = 0;
+
+/** Sets how many bytes a second a client may write; answers the code. */
+const alterQuota: Api<{ clientId: string; bytesASecond: number }, number> = {
+  key: 49,
+  name: "AlterClientQuotas",
+  versions: { min: 0, max: 0 },
+  write(to, { clientId, bytesASecond }) {
+    to.array([clientId], (name) => {
+      to.array([name], (value) => {
+        to.string("client-id");
+        to.string(value);
+      });
+      to.array(["producer_byte_rate"], (key) => {
+        const value = Buffer.alloc(8);
+        value.writeDoubleBE(bytesASecond);
+        to.string(key);
+        to.raw(value);
+        to.bool(false);
+      });
+    });
+    to.bool(false);
+  },
+  read(from) {
+    from.int32();
+    const [code = -1] = from.array(() => {
+      const each = from.int16();
+      from.nullableString();
+      from.array(() => [from.string(), from.nullableString()]);
+      return each;
+    });
+    return code;
+  },
+};
 
 /** What became of one record. */
 interface Told {
@@ -35,10 +70,10 @@ class Writer {
   readonly #values: string[] = [];
   readonly #topic: string;
 
-  constructor(transport: Transport, topic: string, config: ClientConfig) {
+  constructor(transport: Transport, topic: string, config: ClientConfig, clientId = "writer") {
     this.#topic = topic;
     this.producer = new KafkaProducer(
-      { clientId: "writer", config: { "linger.ms": "0", "retry.backoff.ms": "50", ...config } },
+      { clientId, config: { "linger.ms": "0", "retry.backoff.ms": "50", ...config } },
       { transport, logger: silentLogger() },
     );
   }
@@ -256,6 +291,52 @@ describe("a producer on a real cluster", { skip: missing ?? false }, () => {
     assert.match(writer.errors[0] ?? "", /INVALID_TIMESTAMP \(record 0: /);
     assert.equal(writer.errors.length, 1);
     assert.deepEqual(await values(topic, 2), ["first", "second"]);
+    await writer.producer.close(1_000);
+  });
+
+  test("a quota of the client is kept without an error and without asking in vain", async () => {
+    const topic = await newTopic("quota");
+    const clientId = uniqueName("slow");
+    const bytesASecond = 20_000;
+    const admin = transport.connections({ clientId: "admin" });
+    const quota = { clientId, bytesASecond };
+    assert.equal(await admin.call({ at: "any" }, alterQuota, quota), 0);
+    await admin.close();
+    let requests = 0;
+    let throttleMs = 0;
+    const watched: Transport = {
+      clusterId: transport.clusterId,
+      map: transport.map,
+      connections(options) {
+        const connections = transport.connections(options);
+        const call = connections.call.bind(connections);
+        connections.call = async (to, api, request, given) => {
+          const answer = await call(to, api, request, given);
+          if (api.key !== produceKey) return answer;
+          requests += 1;
+          throttleMs += (answer as ProduceResponse).throttleMs;
+          return answer;
+        };
+        return connections;
+      },
+      close: async () => {},
+    };
+    const writer = new Writer(watched, topic, {}, clientId);
+    const beganMs = performance.now();
+    // Brokers look at some ten seconds at a time: so much is free in the beginning. One request a round,
+    // until the broker has asked for quiet and been given it.
+    let rounds = 0;
+    while (throttleMs < 1_000) {
+      rounds += 1;
+      writer.send("x".repeat(16_000));
+      await writer.producer.flush();
+      assert.ok(rounds < 200, `no quiet was asked for after ${rounds} requests`);
+    }
+    writer.send("last");
+    await writer.producer.flush();
+    assert.ok(performance.now() - beganMs >= 1_000);
+    assert.deepEqual(writer.errors, []);
+    assert.equal(requests, rounds + 1);
     await writer.producer.close(1_000);
   });
 

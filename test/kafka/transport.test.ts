@@ -72,6 +72,56 @@ test("a flexible version has tags in both headers", async () => {
   assert.equal(broker.requests.at(-1)!.version, 5);
 });
 
+/** Its answers begin with how long the broker wants to hear nothing, from version 3 on for us to keep. */
+const throttled: Api<Uint8Array, string> = { ...echo, throttle: { from: 3, at: 0 } };
+
+/** The first answer asks for so much quiet; tells when each request arrived. */
+function throttling(throttleMs: number): number[] {
+  const arrivedMs: number[] = [];
+  broker.answers.set(echo.key, () => {
+    arrivedMs.push(performance.now());
+    const answer = Buffer.alloc(4);
+    answer.writeInt32BE(arrivedMs.length === 1 ? throttleMs : 0);
+    return answer;
+  });
+  return arrivedMs;
+}
+
+test("a broker that wants to hear nothing for a while is left alone, on that connection", async () => {
+  const connections = await open();
+  const arrivedMs = throttling(400);
+  await connections.call(node, throttled, Buffer.from("a"));
+  const later = ["b", "c"].map((text) => connections.call(node, throttled, Buffer.from(text)));
+  await transport!.map.refresh([]);
+  await Promise.all(later);
+  const [first = 0, ...others] = arrivedMs;
+  assert.equal(others.length, 2);
+  for (const atMs of others) assert.ok(atMs - first >= 395, `after ${atMs - first} ms`);
+  const bodies = broker.requests.filter(({ key }) => key === echo.key).map(({ body }) => `${body}`);
+  assert.deepEqual(bodies, ["a", "b", "c"]);
+});
+
+test("a broker of old that says how late it answered is asked on at once", async () => {
+  broker.versions.set(echo.key, [2, 2]);
+  const connections = await open();
+  throttling(3_600_000);
+  for (const text of ["a", "b"]) await connections.call(node, throttled, Buffer.from(text));
+});
+
+test("what is held back for a broker ends with its signal, its connections and the transport", async () => {
+  const connections = await open();
+  const arrivedMs = throttling(3_600_000);
+  await connections.call(node, throttled, Buffer.from("a"));
+  const abort = new AbortController();
+  const { signal } = abort;
+  const givenUp = connections.call(node, throttled, Buffer.from("b"), { signal });
+  const held = connections.call(node, throttled, Buffer.from("c"));
+  abort.abort(new Error("given up"));
+  await assert.rejects(givenUp, { message: "given up" });
+  await Promise.all([assert.rejects(held, { code: "kafka.closed" }), transport!.close()]);
+  assert.equal(arrivedMs.length, 1);
+});
+
 test("large parts of a request go out uncopied and in their place", async () => {
   const connections = await open();
   const large = Buffer.alloc(3_000_000, "x");

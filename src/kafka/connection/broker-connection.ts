@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { type HostError, RetriableError } from "../../base/error.ts";
+import { readInt32 } from "../../batch/varint.ts";
 import type { Api } from "../protocol/api.ts";
 import {
   type BrokerVersions,
@@ -66,9 +67,11 @@ export class BrokerConnection {
   readonly #options: BrokerConnectionOptions;
   readonly #clientId: Uint8Array;
   readonly #inFlight: AnyCall[] = [];
-  /** Calls that wait for a renewed login; undefined while there is none. */
+  /** Calls that wait for a renewed login, or until the broker wants to hear us; undefined without. */
   #held: AnyCall[] | undefined;
   #reauthenticateAtMs: number;
+  #quietUntilMs = Number.NEGATIVE_INFINITY;
+  #quiet: NodeJS.Timeout | undefined;
   #correlationId = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
@@ -125,6 +128,10 @@ export class BrokerConnection {
     } else if (performance.now() >= this.#reauthenticateAtMs) {
       this.#held = [call];
       void this.#reauthenticate();
+    } else if (performance.now() < this.#quietUntilMs) {
+      this.#held = [call];
+      const waitMs = Math.ceil(this.#quietUntilMs - performance.now());
+      this.#quiet = setTimeout(() => this.#sendHeld(), waitMs);
     } else {
       this.#write(call);
     }
@@ -135,6 +142,7 @@ export class BrokerConnection {
     if (this.#end !== undefined) return;
     this.#end = error;
     clearTimeout(this.#timer);
+    clearTimeout(this.#quiet);
     this.#socket.destroy();
     const lost = [...this.#inFlight.splice(0), ...(this.#held?.splice(0) ?? [])];
     this.#options.onEnd(error);
@@ -227,9 +235,13 @@ export class BrokerConnection {
       this.end(error);
       return;
     }
-    if (call.isSettled) return;
     try {
       if (isFlexible(call.api, call.version) && call.api.key !== apiVersionsKey) from.skipTags();
+      // Also of an answer that nobody waits for any more.
+      const throttleMs = throttleOf(call, bytes, size - from.leftBytes, size);
+      if (throttleMs > 0)
+        this.#quietUntilMs = Math.max(this.#quietUntilMs, this.#usedMs + throttleMs);
+      if (call.isSettled) return;
       call.succeed(call.api.read(from, call.version));
     } catch (error) {
       call.fail(this.#failed(call.api.name, error as Error));
@@ -267,6 +279,10 @@ export class BrokerConnection {
     } catch (error) {
       this.end(error as Error);
     }
+    this.#sendHeld();
+  }
+
+  #sendHeld(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const call of held) this.send(call);
@@ -314,6 +330,19 @@ export class BrokerConnection {
 
 function isFlexible(api: Api<unknown, unknown>, version: number): boolean {
   return api.flexibleFrom !== undefined && version >= api.flexibleFrom;
+}
+
+/** How long a broker wants to hear nothing: 0 where the answer does not say so. */
+function throttleOf(
+  { api, version }: AnyCall,
+  bytes: Uint8Array,
+  bodyStart: number,
+  end: number,
+): number {
+  const { throttle } = api;
+  if (throttle === undefined || version < throttle.from) return 0;
+  const at = throttle.at < 0 ? end + throttle.at : bodyStart + throttle.at;
+  return at >= bodyStart && at + 4 <= end ? readInt32(bytes, at) : 0;
 }
 
 function reauthenticateAtMs(sessionMs: number): number {

@@ -14,6 +14,12 @@ export interface Api<Request, Response> {
    * none of ours is. The headers' own tags are the connection's business.
    */
   readonly flexibleFrom?: number;
+  /**
+   * Where its answers say for how long a broker wants to hear nothing more, from the version on in which
+   * that is ours to keep (KIP-219; before it brokers answer later instead). `at`: byte of the body;
+   * below 0 from its end.
+   */
+  readonly throttle?: { readonly from: number; readonly at: number };
   write(to: WireWriter, request: Request, version: number): void;
   /** Must not keep the reader; byte fields are views of the response, which belongs to the caller. */
   read(from: WireReader, version: number): Response;

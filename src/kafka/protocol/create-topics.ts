@@ -25,6 +25,7 @@ export const createTopics: Api<CreateTopicsRequest, CreateTopicsResponse> = {
   key: 19,
   name: "CreateTopics",
   versions: { min: 4, max: 4 },
+  throttle: { from: 3, at: 0 },
   write(to, { topics, timeoutMs }) {
     to.array(topics, ({ name, partitionCount, replicationFactor, config }) => {
       to.string(name);

@@ -12,6 +12,7 @@ export const deleteGroups: Api<DeleteGroupsRequest, DeleteGroupsResponse> = {
   key: 42,
   name: "DeleteGroups",
   versions: { min: 0, max: 1 },
+  throttle: { from: 1, at: 0 },
   write(to, { groupIds }) {
     to.array(groupIds, (groupId) => to.string(groupId));
   },

@@ -13,6 +13,7 @@ export const deleteTopics: Api<DeleteTopicsRequest, DeleteTopicsResponse> = {
   key: 20,
   name: "DeleteTopics",
   versions: { min: 1, max: 3 },
+  throttle: { from: 2, at: 0 },
   write(to, { names, timeoutMs }) {
     to.array(names, (name) => to.string(name));
     to.int32(timeoutMs);

@@ -33,6 +33,7 @@ export const describeConfigs: Api<DescribeConfigsRequest, DescribeConfigsRespons
   key: 32,
   name: "DescribeConfigs",
   versions: { min: 1, max: 2 },
+  throttle: { from: 2, at: 0 },
   write(to, { topics, keys }) {
     to.array(topics, (name) => {
       to.int8(topicResource);

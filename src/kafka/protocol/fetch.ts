@@ -49,6 +49,7 @@ export const fetch: Api<FetchRequest, FetchResponse> = {
   key: 1,
   name: "Fetch",
   versions: { min: 4, max: 11 },
+  throttle: { from: 8, at: 0 },
   write(to, request, version) {
     to.int32(-1);
     to.int32(request.maxWaitMs);

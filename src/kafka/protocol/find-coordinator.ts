@@ -19,6 +19,7 @@ export const findCoordinator: Api<FindCoordinatorRequest, FindCoordinatorRespons
   key: 10,
   name: "FindCoordinator",
   versions: { min: 1, max: 2 },
+  throttle: { from: 2, at: 0 },
   write(to, { id, kind }) {
     to.string(id);
     to.int8(kind === "group" ? 0 : 1);

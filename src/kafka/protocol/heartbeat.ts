@@ -16,6 +16,7 @@ export const heartbeat: Api<HeartbeatRequest, HeartbeatResponse> = {
   key: 12,
   name: "Heartbeat",
   versions: { min: 3, max: 3 },
+  throttle: { from: 2, at: 0 },
   write(to, { groupId, generation, memberId, instanceId }) {
     to.string(groupId);
     to.int32(generation);

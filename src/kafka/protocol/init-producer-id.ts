@@ -17,6 +17,7 @@ export const initProducerId: Api<InitProducerIdRequest, InitProducerIdResponse> 
   key: 22,
   name: "InitProducerId",
   versions: { min: 0, max: 1 },
+  throttle: { from: 1, at: 0 },
   write(to, { transactionalId, transactionTimeoutMs }) {
     to.string(transactionalId);
     to.int32(transactionTimeoutMs);

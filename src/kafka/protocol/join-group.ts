@@ -52,6 +52,7 @@ export const joinGroup: Api<JoinGroupRequest, JoinGroupResponse> = {
   key: 11,
   name: "JoinGroup",
   versions: { min: 5, max: 9 },
+  throttle: { from: 3, at: 0 },
   flexibleFrom,
   write(to, request, version) {
     const isFlexible = version >= flexibleFrom;

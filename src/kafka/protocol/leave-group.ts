@@ -16,6 +16,7 @@ export const leaveGroup: Api<LeaveGroupRequest, LeaveGroupResponse> = {
   key: 13,
   name: "LeaveGroup",
   versions: { min: 3, max: 3 },
+  throttle: { from: 2, at: 0 },
   write(to, { groupId, memberId, instanceId }) {
     to.string(groupId);
     to.array([memberId], () => {

@@ -31,6 +31,7 @@ export const listOffsets: Api<ListOffsetsRequest, ListOffsetsResponse> = {
   key: 2,
   name: "ListOffsets",
   versions: { min: 2, max: 5 },
+  throttle: { from: 3, at: 0 },
   write(to, { readCommitted, partitions }, version) {
     to.int32(-1);
     to.int8(readCommitted ? 1 : 0);

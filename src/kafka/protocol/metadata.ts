@@ -38,6 +38,7 @@ export const metadata: Api<MetadataRequest, MetadataResponse> = {
   key: 3,
   name: "Metadata",
   versions: { min: 4, max: 7 },
+  throttle: { from: 6, at: 0 },
   write(to, { topics, create }) {
     to.array(topics, (topic) => to.string(topic));
     to.bool(create);

@@ -22,6 +22,7 @@ export const offsetCommit: Api<OffsetCommitRequest, OffsetCommitResponse> = {
   key: 8,
   name: "OffsetCommit",
   versions: { min: 7, max: 7 },
+  throttle: { from: 4, at: 0 },
   write(to, { groupId, generation, memberId, instanceId, offsets }) {
     to.string(groupId);
     to.int32(generation);

@@ -17,6 +17,7 @@ export const offsetDelete: Api<OffsetDeleteRequest, OffsetDeleteResponse> = {
   key: 47,
   name: "OffsetDelete",
   versions: { min: 0, max: 0 },
+  throttle: { from: 0, at: 2 },
   write(to, { groupId, partitions }) {
     to.string(groupId);
     to.array(byTopic(partitions), ([topic, each]) => {

@@ -23,6 +23,7 @@ export const offsetFetch: Api<OffsetFetchRequest, OffsetFetchResponse> = {
   key: 9,
   name: "OffsetFetch",
   versions: { min: 5, max: 5 },
+  throttle: { from: 4, at: 0 },
   write(to, { groupId, partitions }) {
     to.string(groupId);
     to.array(partitions === null ? null : byTopic(partitions), ([topic, each]) => {

@@ -42,6 +42,7 @@ export const produce: Api<ProduceRequest, ProduceResponse> = {
   key: 0,
   name: "Produce",
   versions: { min: 7, max: 8 },
+  throttle: { from: 6, at: -4 },
   write(to, { transactionalId, acks, timeoutMs, topics }) {
     to.string(transactionalId);
     to.int16(acks);

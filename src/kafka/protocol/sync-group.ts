@@ -19,6 +19,7 @@ export const syncGroup: Api<SyncGroupRequest, SyncGroupResponse> = {
   key: 14,
   name: "SyncGroup",
   versions: { min: 3, max: 3 },
+  throttle: { from: 2, at: 0 },
   write(to, { groupId, generation, memberId, instanceId, assignments }) {
     to.string(groupId);
     to.int32(generation);
