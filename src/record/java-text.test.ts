@@ -14,6 +14,8 @@ const numbers: { value: number; double: string; float: string }[] = [
   { value: 9_999_999, double: "9999999.0", float: "9999999.0" },
   { value: 1e7, double: "1.0E7", float: "1.0E7" },
   { value: 123_456_789.123, double: "1.23456789123E8", float: "1.2345679E8" },
+  { value: 5e-324, double: "4.9E-324", float: "0.0" },
+  { value: 1.4e-45, double: "1.4E-45", float: "1.4E-45" },
   { value: 1e300, double: "1.0E300", float: "Infinity" },
   { value: Number.NaN, double: "NaN", float: "NaN" },
   { value: Number.NEGATIVE_INFINITY, double: "-Infinity", float: "-Infinity" },

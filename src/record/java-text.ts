@@ -6,7 +6,10 @@ export function javaDouble(value: number): string {
   if (size >= 1e-3 && size < 1e7) return Number.isInteger(value) ? `${value}.0` : String(value);
   if (value === 0) return Object.is(value, -0) ? "-0.0" : "0.0";
   if (!Number.isFinite(value)) return String(value);
-  const [digits = "", exponent = ""] = value.toExponential().split("e");
+  // Java writes two digits at least, and of these the nearest: 4.9E-324 where one, 5, would do.
+  const two = value.toExponential(1);
+  const text = Number(two) === value ? two : value.toExponential();
+  const [digits = "", exponent = ""] = text.split("e");
   const power = exponent.startsWith("+") ? exponent.slice(1) : exponent;
   return `${digits.includes(".") ? digits : `${digits}.0`}E${power}`;
 }
@@ -16,7 +19,7 @@ export function javaFloat(value: number): string {
   const float = Math.fround(value);
   if (!Number.isFinite(float) || float === 0) return javaDouble(float);
   let shortest = float;
-  for (let digits = 1; digits <= 9; digits += 1) {
+  for (let digits = 2; digits <= 9; digits += 1) {
     shortest = Number(float.toPrecision(digits));
     if (Math.fround(shortest) === float) break;
   }

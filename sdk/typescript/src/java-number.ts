@@ -6,7 +6,9 @@ export function javaDouble(value: number): string {
   const size = Math.abs(value);
   if (size >= 1e-3 && size < 1e7) return String(value);
   if (!Number.isFinite(value)) return String(value);
-  return scientific(value.toExponential());
+  // Java writes two digits at least, and of these the nearest: 4.9E-324 where one, 5, would do.
+  const two = value.toExponential(1);
+  return scientific(Number(two) === value ? two : value.toExponential());
 }
 
 /** The same for a float32: the shortest digits that give back the same float32. */
@@ -14,7 +16,7 @@ export function javaFloat(value: number): string {
   const float = Math.fround(value);
   if (!Number.isFinite(float) || float === 0) return javaDouble(float);
   let shortest = float;
-  for (let digits = 1; digits <= 9; digits += 1) {
+  for (let digits = 2; digits <= 9; digits += 1) {
     shortest = Number(float.toPrecision(digits));
     if (Math.fround(shortest) === float) break;
   }

@@ -20,15 +20,31 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _MILLISECOND = timedelta(milliseconds=1)
 
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(f"a {type(value).__name__} has to be written by hand")
+
+
 # What Jackson escapes; surrogates too, which here are astral characters and lone ones.
 _SPECIALS = re.compile('[\x00-\x1f"\\\\\ud800-\udfff\U00010000-\U0010ffff]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 # Strings and integers only come out of it as Jackson writes them; anything else is written below.
-_encode_fast = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=True).encode
+_encode_fast: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+if json.encoder.c_make_encoder is not None:
+    # What `encode` makes anew for every value.
+    _encoder = json.encoder.c_make_encoder(
+        None, _refuse, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False
+    )
+
+    def _encode_fast(value: Any) -> str:
+        return "".join(_encoder(value, 0))
+
 _LONG_DIGITS = re.compile(r"\d{19}")
 
 Writer = Callable[[Any], str]
+_heads: dict[str, str] = {}
+_HEADS_MAX = 1_000
 
 
 def write_string(text: str) -> str:
@@ -49,6 +65,12 @@ def write_json(value: Any) -> str:
     """A value without a schema: int is int64, float is float64. Raises DataError."""
     kind = type(value)
     if kind is dict or kind is list:
+        if kind is dict and len(value) == 1:
+            # Most offsets: one name with a number.
+            for name, number in value.items():
+                if type(number) is int and type(name) is str and -_INT64_MAX <= number <= _INT64_MAX:
+                    head = _heads.get(name)
+                    return f"{_head(name) if head is None else head}{number}}}"
         try:
             text = _encode_fast(value)
         except (TypeError, ValueError, RecursionError):
@@ -58,6 +80,13 @@ def write_json(value: Any) -> str:
             if len(text) < 19 or _LONG_DIGITS.search(text) is None:
                 return text
     return _write(value, 0)
+
+
+def _head(name: str) -> str:
+    head = "{" + write_string(name) + ":"
+    if len(_heads) < _HEADS_MAX and len(name) < 100:
+        _heads[name] = head
+    return head
 
 
 def _write(value: Any, depth: int) -> str:

@@ -22,7 +22,7 @@ from .task_harness import HarnessError
 
 __all__ = ["HarnessError", "ReadRecord", "SinkHarness", "SourceHarness", "harness"]
 
-_WAIT_SECONDS = 5.0
+_WAIT_SECONDS = 20.0
 
 
 def harness(

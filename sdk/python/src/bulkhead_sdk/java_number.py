@@ -14,7 +14,9 @@ def java_double(value: float) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0 or 1e-3 <= abs(value) < 1e7:
         return repr(value)
-    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    # Java writes two digits at least, and of these the nearest: 4.9E-324 where one, 5, would do.
+    two = f"{value:.1e}"
+    sign, digits, exponent = Decimal(two if float(two) == value else repr(value)).as_tuple()
     text = "".join(map(str, digits)).rstrip("0") or "0"
     power = int(exponent) + len(digits) - 1
     return f"{'-' if sign else ''}{text[0]}.{text[1:] or '0'}E{power}"
@@ -26,7 +28,7 @@ def java_float(value: float) -> str:
     if single != single or single in (float("inf"), float("-inf")) or single == 0:
         return java_double(single)
     shortest = single
-    for digits in range(1, 10):
+    for digits in range(2, 10):
         shortest = float(f"{single:.{digits - 1}e}")
         if as_single(shortest) == single:
             break

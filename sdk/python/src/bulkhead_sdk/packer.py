@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from bulkhead.plugin.v1 import source_pb2
 
@@ -18,6 +18,7 @@ _HEADERS_MAX = 1_000
 _OFFSET_BYTES_MAX = 64 * 1024
 _FIXED_BYTES = 4_096
 _ROW_BYTES = 64
+_PLAIN_KINDS = (str, bytes, dict, list)
 
 
 class PackedBatch:
@@ -41,6 +42,8 @@ class Packer:
         self._message_bytes_max = message_bytes_max
         self._target = min(_BATCH_BYTES_TARGET, message_bytes_max)
         self._last_mode = mode == "last"
+        self._known_partition: dict[str, Any] | None = None
+        self._known_place = (0, "")
         self._clear()
 
     def _clear(self) -> None:
@@ -74,6 +77,85 @@ class Packer:
         """Time to send."""
         return self.count >= RECORDS_MAX or self._bytes >= self._target
 
+    def add_alike(self, items: Sequence[Any], start: int) -> int:
+        """Adds records from `start` on while they are plain and like the first; gives the next to add.
+
+        Plain: a value of bytes, text or data without schema, an offset, and nothing else said. It is
+        what `add` does, with the columns that are the same for all filled in one go.
+        """
+        first = items[start]
+        definitions = self._definitions
+        kind = type(first) is Record and type(first.value)
+        if kind not in _PLAIN_KINDS or self._last_mode or definitions.full:
+            return start
+        topic, source_partition = first.topic, first.source_partition
+        topic_id = definitions.topic(topic)
+        partition_id, partition_text = self._partition(source_partition)
+        encoding = TEXT if kind is str else BYTES if kind is bytes else JSON
+        form = definitions.plain(encoding).id
+        size, target = self._bytes, self._target
+        add_piece, add_size = self._arena.append, self._value_sizes.append
+        add_offset, add_offset_size = self._offset_arena.append, self._offset_sizes.append
+        last_offset = self._last_offset
+        at, end = start, min(len(items), start + RECORDS_MAX - self.count)
+        try:
+            while at < end and size < target:
+                record = items[at]
+                value = record.value
+                offset = record.source_offset
+                if (
+                    type(value) is not kind
+                    or offset is None
+                    or record.topic != topic
+                    or record.source_partition is not source_partition
+                    or record.key is not None
+                    or record.key_schema is not None
+                    or record.value_schema is not None
+                    or record.headers
+                    or record.timestamp is not None
+                    or record.partition is not None
+                ):
+                    break
+                if kind is str:
+                    piece = value.encode()
+                else:
+                    piece = value if kind is bytes else write_json(value).encode()
+                place = write_json(offset).encode()
+                grown = size + len(piece) + len(place) + _ROW_BYTES
+                # What is near a limit is for `add` to judge.
+                if grown > self._message_bytes_max or len(place) > _OFFSET_BYTES_MAX:
+                    break
+                if place == last_offset:
+                    grown -= len(place)
+                    add_offset_size(1)
+                else:
+                    add_offset_size(len(place) + 2)
+                    add_offset(place)
+                    last_offset = place
+                add_piece(piece)
+                add_size(len(piece) + 1)
+                size = grown
+                at += 1
+        except (AttributeError, UnicodeEncodeError, DataError):
+            # No record, or one that cannot be packed like this: `add` says what is wrong with it.
+            pass
+        count = at - start
+        if count > 0:
+            nothing = [0] * count
+            self._key_sizes += nothing
+            self._key_forms += nothing
+            self._value_forms += [form] * count
+            self._topics += [topic_id] * count
+            self._partitions += nothing
+            self._timestamps += [-1] * count
+            self._header_counts += nothing
+            self._source_partitions += [partition_id] * count
+            self._last_offset = last_offset
+            self._last[partition_text] = None if last_offset is None else last_offset.decode()
+            self._bytes = size
+            self.count += count
+        return at
+
     def add(self, record: Record) -> bool:
         """False = it does not fit into this batch any more: send the batch, then add it again.
 
@@ -86,11 +168,12 @@ class Packer:
             if self.count > 0:
                 return False
             definitions.forget()
+            self._known_partition = None
         # Everything that may raise comes before the first column is touched.
         key, key_form = self._piece(record.key, record.key_schema)
         value, value_form = self._piece(record.value, record.value_schema)
         topic = definitions.topic(record.topic)
-        partition, partition_text = definitions.partition(record.source_partition)
+        partition, partition_text = self._partition(record.source_partition)
         timestamp = _checked_timestamp(record.timestamp)
         kafka_partition = _checked_partition(record.partition)
         headers = self._headers(record.headers) if record.headers else ()
@@ -175,6 +258,17 @@ class Packer:
             texts.append((text or "").encode())
             columns.offset_sizes.append(0 if text is None else len(texts[-1]) + 2)
         columns.offset_arena = b"".join(texts)
+
+    def _partition(self, partition: Mapping[str, Any] | None) -> tuple[int, str]:
+        """Its id and text, remembered for the next record."""
+        if self._known_partition is not None and partition == self._known_partition:
+            return self._known_place
+        place = self._definitions.partition(partition)
+        # A copy: the user's object may change. Only of texts: 1 and True are equal too, and differ as JSON.
+        simple = type(partition) is dict and all(type(one) is str for one in partition.values())
+        self._known_partition = dict(partition) if partition and simple else None
+        self._known_place = place
+        return place
 
     def _append(self, piece: bytes | None) -> int:
         if piece is None:

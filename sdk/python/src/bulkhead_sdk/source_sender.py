@@ -140,7 +140,12 @@ class SourceSender:
     def _pack(self, items: Sequence[Any], start: int) -> int:
         """From `start` on; gives the place of the first item that has to wait for a batch to go."""
         packer = self._packer
-        for at in range(start, len(items)):
+        at, end = start, len(items)
+        while at < end:
+            if not self._checkpoints and not packer.full and self._on_sent is None:
+                at = packer.add_alike(items, at)
+                if at >= end:
+                    break
             item = items[at]
             if isinstance(item, Checkpoint):
                 if len(self._checkpoints) >= _CHECKPOINTS_MAX:
@@ -148,6 +153,7 @@ class SourceSender:
                 offset = item.source_offset
                 text = None if offset is None else write_json(offset)
                 self._checkpoints[write_json(item.source_partition)] = text
+                at += 1
                 continue
             # A checkpoint keeps its place behind the records before it.
             if self._checkpoints or packer.full:
@@ -160,7 +166,8 @@ class SourceSender:
                 return at
             if self._on_sent is not None:
                 self._batch_records.append(item)
-        return len(items)
+            at += 1
+        return end
 
     def _linger(self) -> None:
         """Sends what waits while the user's code takes its time."""
