@@ -8,7 +8,8 @@ import { KafkaPartitionReader } from "../../src/kafka/reader/partition-reader.ts
 import { createTransport } from "../../src/kafka/transport.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
-import { javaTool } from "../harness/kafka/java-tool.ts";
+import { type GroupRoom, openGroupRoom } from "../harness/kafka/group-room.ts";
+import { javaTool, startJavaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { RecordWriter } from "../harness/kafka/record-writer.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -20,6 +21,7 @@ describe("the admin of a cluster", { skip }, () => {
   let bootstrap: string;
   let transport: Transport;
   let admin: Admin;
+  let room: GroupRoom;
 
   before(async () => {
     ({ bootstrap } = await sharedKafka());
@@ -27,8 +29,12 @@ describe("the admin of a cluster", { skip }, () => {
     const options = { bootstrapServers: [bootstrap], config: {}, clientId: "admin-test", logger };
     transport = await createTransport(options);
     admin = createKafkaAdmin({ transport, logger });
+    room = await openGroupRoom(bootstrap);
   });
-  after(() => transport.close());
+  after(async () => {
+    await room?.close();
+    await transport?.close();
+  });
 
   const topicOf = (partitionCount: number, config: Record<string, string> = {}) => ({
     name: uniqueName("admin"),
@@ -37,15 +43,10 @@ describe("the admin of a cluster", { skip }, () => {
     config,
   });
 
-  async function write(topic: string, lines: string): Promise<void> {
-    const args = ["--bootstrap-server", bootstrap, "--topic", topic];
-    await javaTool("ConsoleProducer", args, { input: lines });
-  }
-
-  async function consume(topic: string, group: string): Promise<void> {
-    const args = ["--bootstrap-server", bootstrap, "--topic", topic, "--group", group];
-    await javaTool("ConsoleConsumer", [...args, "--from-beginning", "--timeout-ms", "4000"]);
-  }
+  const consumerArgs = (topic: string, group: string) => [
+    ...["--bootstrap-server", bootstrap, "--topic", topic],
+    ...["--group", group, "--from-beginning"],
+  ];
 
   test("a topic is made once, with its settings or the broker's, and told at once", async () => {
     const topic = topicOf(3, { "cleanup.policy": "compact" });
@@ -99,23 +100,21 @@ describe("the admin of a cluster", { skip }, () => {
   });
 
   test("the end of each partition is told in the order asked", async () => {
-    const topic = topicOf(2);
-    await admin.createTopic(topic);
-    await write(topic.name, "a\nb\nc\n");
-    const at = (partition: number) => ({ topic: topic.name, partition });
-    const [one = -1, none = -1] = await admin.endOffsets([at(1), at(0)]);
-    assert.equal(one + none, 3);
-    assert.deepEqual(await admin.endOffsets([at(0), at(1)]), [none, one]);
+    const topic = await room.topic(2);
+    await room.write(topic, 0, ["a"]);
+    await room.write(topic, 1, ["b", "c"]);
+    const at = (partition: number) => ({ topic, partition });
+    assert.deepEqual(await admin.endOffsets([at(1), at(0)]), [2, 1]);
+    assert.deepEqual(await admin.endOffsets([at(0), at(1)]), [1, 2]);
   });
 
   test("offsets of a group without members are listed, altered, removed and deleted", async () => {
-    const topic = topicOf(1);
+    const topic = await room.topic(1);
     const group = uniqueName("admin-group");
-    await admin.createTopic(topic);
     assert.deepEqual(await admin.groupOffsets(group), []);
-    await write(topic.name, "a\nb\nc\n");
-    await consume(topic.name, group);
-    const place = { topic: topic.name, partition: 0 };
+    await room.write(topic, 0, ["a", "b", "c"]);
+    await javaTool("ConsoleConsumer", [...consumerArgs(topic, group), "--max-messages", "3"]);
+    const place = { topic, partition: 0 };
     assert.deepEqual(await admin.groupOffsets(group), [{ ...place, offset: 3 }]);
     await admin.alterGroupOffsets(group, [{ ...place, offset: 1 }]);
     assert.deepEqual(await admin.groupOffsets(group), [{ ...place, offset: 1 }]);
@@ -126,7 +125,7 @@ describe("the admin of a cluster", { skip }, () => {
       "--group",
       group,
     ]);
-    assert.match(stdout, new RegExp(`${topic.name} +0 +1 +3 +2`));
+    assert.match(stdout, new RegExp(`${topic} +0 +1 +3 +2`));
     await admin.alterGroupOffsets(group, [{ ...place, offset: null }]);
     assert.deepEqual(await admin.groupOffsets(group), []);
     await admin.alterGroupOffsets(group, [{ ...place, offset: 2 }]);
@@ -150,18 +149,19 @@ describe("the admin of a cluster", { skip }, () => {
     });
   });
 
-  test("offsets of a group with members are left alone, with what to do", async () => {
-    const topic = topicOf(1);
+  test("offsets of a group with members are left alone, with what to do", async (t) => {
+    const topic = await room.topic(1);
     const group = uniqueName("admin-group");
-    await admin.createTopic(topic);
-    await write(topic.name, "a\n");
-    const place = { topic: topic.name, partition: 0 };
-    const consuming = consume(topic.name, group);
+    const place = { topic, partition: 0 };
+    const consumer = await startJavaTool("ConsoleConsumer", consumerArgs(topic, group));
+    t.after(() => consumer.kill("SIGKILL"));
+    consumer.stdout?.resume();
+    consumer.stderr?.resume();
     await waitFor(
       async () =>
         (await refusal(admin.alterGroupOffsets(group, [{ ...place, offset: 0 }]))) !== undefined,
       {
-        withinMs: 20_000,
+        withinMs: 60_000,
         what: "the member",
       },
     );
@@ -171,7 +171,6 @@ describe("the admin of a cluster", { skip }, () => {
     ];
     for (const change of changes)
       assert.match((await refusal(change()))?.message ?? "", /has members$/);
-    await consuming;
   });
 
   test("a fenced producer's transaction is aborted, and it writes no more", async (t) => {
