@@ -34,7 +34,11 @@ const contests: readonly Contest[] = [
   { does: "consume", recordBytes: 100, recordsPerRequest: 150, kafkajsAim: 1 / 3 },
   { does: "consume", recordBytes: 1_024, recordsPerRequest: 150, kafkajsAim: 1 / 3 },
 ].map(
-  (contest) => ({ ...contest, records: contest.recordBytes > 500 ? 300_000 : million }) as Contest,
+  // A consumer needs 200,000 records, the fifth that is not counted, until it is compiled.
+  (contest) => {
+    const isLarge = contest.does === "produce" && contest.recordBytes > 500;
+    return { ...contest, records: isLarge ? 300_000 : million } as Contest;
+  },
 );
 
 const clients = ["bulkhead", "bulkhead again", "kafkajs", "java"] as const;
