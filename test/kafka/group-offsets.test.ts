@@ -17,12 +17,13 @@ async function offsetsOf(stage: Stage, codes: (number | Error)[], joined = async
   });
   await stage.stable();
   const { member, clock } = stage;
-  return new GroupOffsets({ member, instanceId: null, timing, clock, joined });
+  const areGone = async (topics: readonly string[]) => topics.includes("deleted");
+  return new GroupOffsets({ member, instanceId: null, timing, clock, joined, areGone });
 }
 
 const offsets = [{ topic: "t", partition: 0, offset: 3 }];
 
-for (const { name, codes, error, state, tries = 1 } of [
+for (const { name, codes, error, state, tries = 1, topic = "t" } of [
   { name: "no fault stores it", codes: [], state: "stable" },
   { name: "a loading coordinator is asked again", codes: [14], state: "stable", tries: 2 },
   { name: "a moved coordinator is found again", codes: [16], state: "stable", tries: 2 },
@@ -34,6 +35,19 @@ for (const { name, codes, error, state, tries = 1 } of [
   },
   { name: "an old generation is fenced", codes: [22], error: /kafka.member_fenced/, state: "lost" },
   { name: "an unknown member is fenced", codes: [25], error: /kafka.member_fenced/, state: "lost" },
+  {
+    name: "a topic that is not known yet is asked for again",
+    codes: [3],
+    state: "stable",
+    tries: 2,
+  },
+  {
+    name: "a topic that is gone fails it at once",
+    codes: [3],
+    topic: "deleted",
+    error: /kafka.broker_busy/,
+    state: "stable",
+  },
   {
     name: "a rebalance sends it back to poll",
     codes: [27],
@@ -52,7 +66,7 @@ for (const { name, codes, error, state, tries = 1 } of [
     const stage = new Stage(t);
     const stored = await offsetsOf(stage, [...codes]);
     let outcome: unknown;
-    stored.commit(offsets, 5_000).then(
+    stored.commit([{ topic, partition: 0, offset: 3 }], 5_000).then(
       () => {
         outcome = "stored";
       },

@@ -19,6 +19,8 @@ export interface GroupOffsetsOptions {
   readonly clock: Clock;
   /** Resolves when the member has joined, or cannot. */
   joined(): Promise<void>;
+  /** Whether the cluster says that none of these topics exists any more. */
+  areGone(topics: readonly string[]): Promise<boolean>;
 }
 
 /** A broker that has just heard of a topic may not know its partitions yet. */
@@ -58,6 +60,10 @@ export class GroupOffsets {
       left = refused.left;
       const spentMs = clock.elapsedMs() - beganMs;
       this.#judge(refused, as, spentMs);
+      // Java asks on for `default.api.timeout.ms`, which holds up whoever stops over a deleted topic.
+      if (refused.code === brokerCode.unknownTopicOrPartition && (await this.#areGone(left))) {
+        throw refused.error;
+      }
       if (spentMs > timeoutMs) throw refused.error;
       await clock.sleep(backoff.nextDelayMs());
     }
@@ -149,6 +155,10 @@ export class GroupOffsets {
     // What is still held after the rebalance is committed then.
     if (reaction === "rejoin") throw new RetriableError("kafka.broker_busy", error.message);
     if (reaction === "fatal" || isLate) throw error;
+  }
+
+  #areGone(places: readonly TopicPartition[]): Promise<boolean> {
+    return this.#options.areGone([...new Set(places.map(({ topic }) => topic))]);
   }
 
   #backoff(): Backoff {

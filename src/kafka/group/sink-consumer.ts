@@ -1,9 +1,11 @@
 /** The port's consumer in a group of a cluster. */
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { within } from "../../base/deadline.ts";
 import { type Deferred, deferred } from "../../base/deferred.ts";
 import { FencedError, TaskError } from "../../base/error.ts";
 import { Scope } from "../../base/scope.ts";
 import type { Logger } from "../../observe/logger.ts";
+import { brokerCode } from "../broker-error.ts";
 import type { Transport } from "../calls.ts";
 import type {
   Fetched,
@@ -31,6 +33,8 @@ export interface SinkConsumerParts {
 
 /** What is committed while closing is tried for so long, as Java's consumer gives a close. */
 const closeMsMax = 30_000;
+/** How long the cluster is asked whether a topic is gone. */
+const goneMsMax = 1_000;
 /** How often a poll looks whether the map says anything new of the topics. */
 const topicsCheckMs = 1_000;
 
@@ -82,7 +86,14 @@ export class KafkaSinkConsumer implements SinkConsumer {
     this.#member = this.#membership.member;
     const joined = () => this.#whenJoined();
     const { timing, instanceId } = settings;
-    this.#offsets = new GroupOffsets({ member: this.#member, instanceId, timing, clock, joined });
+    this.#offsets = new GroupOffsets({
+      member: this.#member,
+      instanceId,
+      timing,
+      clock,
+      joined,
+      areGone: (topics) => this.#areGone(topics),
+    });
     this.#starter = new ShareStarter({
       transport,
       connections: this.#member.connections,
@@ -177,6 +188,16 @@ export class KafkaSinkConsumer implements SinkConsumer {
   get #isOut(): boolean {
     const { at } = this.#member.state;
     return at === "lost" || at === "failed" || at === "left";
+  }
+
+  async #areGone(topics: readonly string[]): Promise<boolean> {
+    const { map } = this.#parts.transport;
+    const asked = map.refresh(topics).then(
+      () => true,
+      () => false,
+    );
+    if (!(await within(asked, goneMsMax, false))) return false;
+    return topics.every((name) => map.topicError(name) === brokerCode.unknownTopicOrPartition);
   }
 
   async #poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]> {
