@@ -144,8 +144,11 @@ export class KafkaAdmin implements Admin {
     const endMs = this.#clock.elapsedMs() + toldMsMax;
     const backoff = new Backoff({ firstMs: 20, maxMs: 500 });
     do {
-      await map.refresh([name]).catch(() => undefined);
-      if (isTold(map.topic(name))) return;
+      const failure = await map.refresh([name]).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (isTold(map.topic(name)) || isClosed(failure)) return;
       await this.#clock.sleep(backoff.nextDelayMs());
     } while (this.#clock.elapsedMs() < endMs);
   }
@@ -161,7 +164,7 @@ export class KafkaAdmin implements Admin {
       try {
         return await work();
       } catch (error) {
-        if (!(error instanceof RetriableError)) throw error;
+        if (!(error instanceof RetriableError) || isClosed(error)) throw error;
         const delayMs = backoff.nextDelayMs();
         if (this.#clock.elapsedMs() + delayMs > endMs) {
           const text = `cannot ${doing} within ${apiMsMax / 1_000} s`;
@@ -175,6 +178,11 @@ export class KafkaAdmin implements Admin {
       }
     }
   }
+}
+
+/** Nothing will come any more, however often it is asked. */
+function isClosed(error: unknown): boolean {
+  return error instanceof RetriableError && error.code === "kafka.closed";
 }
 
 /** For an answer that leaves out what was asked about. */
