@@ -3,6 +3,7 @@
  * Parsing and checking are separate steps there, so that a number that cannot be read is also
  * reported as missing by a range; clients match on these texts.
  */
+import { javaDouble } from "../record/java-text.ts";
 import type { ConfigKey, ConfigType, Validator } from "./config-def.ts";
 import { Secret } from "./secret.ts";
 
@@ -148,21 +149,9 @@ function brokenRule(rule: Validator, value: ParsedValue): string | undefined {
 /** A parsed value as ConfigInfos shows it. */
 export function valueText(value: ParsedValue, type: ConfigType): string | null {
   if (value === null) return null;
-  if (type === "DOUBLE" && typeof value === "number") return doubleText(value);
+  if (type === "DOUBLE" && typeof value === "number") return javaDouble(value);
   if (Array.isArray(value)) return value.join(",");
   return String(value);
-}
-
-/** A double as Java prints it. */
-function doubleText(value: number): string {
-  const size = Math.abs(value);
-  if (!Number.isFinite(value)) return String(value);
-  if (size === 0 || (size >= 1e-3 && size < 1e7)) {
-    const text = Object.is(value, -0) ? "-0" : String(value);
-    return text.includes(".") ? text : `${text}.0`;
-  }
-  const [mantissa = "", exponent = ""] = value.toExponential().split("e");
-  return `${mantissa.includes(".") ? mantissa : `${mantissa}.0`}E${Number(exponent)}`;
 }
 
 function printed(value: ParsedValue): string {
