@@ -50,7 +50,7 @@ const suites: Suite[] = [
   // Of three, two cores were idle a quarter of the time: much of a test is waiting for a process.
   tests("end to end", ["test"], 4, nothingLacks, smallTogether),
   kafka(["test"], 2),
-  tests("python", ["test/python"], 1, async () => (await pythonEnvironment()).missing),
+  tests("python", ["test/python"], 3, async () => (await pythonEnvironment()).missing),
 ];
 
 await main();

@@ -190,7 +190,7 @@ test("put is called with nothing when the flush interval or its own timeout pass
     put(records, { timeout, requestCommit }) {
       puts.push(records.length);
       if (puts.length === 2) timeout(1);
-      if (puts.length === 4) requestCommit();
+      if (puts.length >= 4) requestCommit();
     },
   });
   await withSink(
@@ -199,7 +199,9 @@ test("put is called with nothing when the flush interval or its own timeout pass
       await put.now(["a"]);
       await task.inbox.next("requestCommit");
       await stop(task);
-      assert.deepEqual(puts.slice(0, 4), [1, 0, 0, 0]);
+      // A slow start can let the interval pass before the record comes.
+      assert.equal(puts.filter((records) => records === 1).length, 1);
+      assert.ok(puts.every((records) => records <= 1));
     },
     { offsetFlushIntervalMs: 30n },
   );
