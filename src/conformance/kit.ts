@@ -146,7 +146,7 @@ function targetOf(
   described: readonly ClassDescription[],
   subject: Subject,
 ): Target | string {
-  const description = described.find((one) => one.class === className);
+  const description = described.find((one) => one.className === className);
   const manifest = subject.manifest?.classes.find((one) => one.className === className);
   const kind =
     manifest?.kind ??

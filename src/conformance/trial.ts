@@ -170,7 +170,7 @@ export class Trial {
       case: "startTask",
       value: {
         task,
-        class: this.class.className,
+        className: this.class.className,
         taskClass: this.class.description?.taskClass ?? this.class.manifest?.taskClass ?? "",
         taskConfig: configs.task,
         connectorConfig: configs.connector,

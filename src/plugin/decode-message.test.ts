@@ -68,7 +68,9 @@ test("failures, runs and forms come back as they went", () => {
 });
 
 test("a failure from a newer contract is internal and fatal, an outcome without a case is refused", () => {
-  const newer = failureFromProto(create(FailureSchema, { code: 77 as never, class: 77 as never }));
+  const newer = failureFromProto(
+    create(FailureSchema, { code: 77 as never, failureClass: 77 as never }),
+  );
   assert.deepEqual([newer.code, newer.class], ["internal", "fatal"]);
   assert.throws(() => runsFromProto([create(RunSchema, { count: 1 })], 1), /no outcome/);
 });

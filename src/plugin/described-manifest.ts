@@ -36,7 +36,7 @@ export function describedManifest(
 
 function classJson(one: ClassDescription): Record<string, unknown> {
   return {
-    class: one.class,
+    class: one.className,
     kind: wordOf(PluginKind, one.kind)?.toLowerCase(),
     ...(one.version === "" ? {} : { version: one.version }),
     ...(one.taskClass === "" ? {} : { taskClass: one.taskClass }),

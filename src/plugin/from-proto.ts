@@ -92,7 +92,7 @@ function shown(text: string, charsMax: number): string {
 export function failureFromProto(failure: pbError.Failure): Failure {
   return {
     code: word(failureCodes, failure.code, "internal"),
-    class: word(failureClasses, failure.class, "fatal"),
+    class: word(failureClasses, failure.failureClass, "fatal"),
     text: shown(failure.text, textCharsMax),
     hint: shown(failure.hint, textCharsMax),
     exceptionClass: shown(failure.exceptionClass, textCharsMax),

@@ -94,7 +94,7 @@ export class RemoteProcess implements PluginProcess {
     config: ConnectorConfig,
   ): Promise<void> {
     const value = create(StartConnectorRequestSchema, {
-      class: className,
+      className,
       config: configToProto(config),
     });
     await this.#request("startConnector", value, { connector });
@@ -127,7 +127,7 @@ export class RemoteProcess implements PluginProcess {
     signal: AbortSignal,
   ): Promise<ValidationAnswer> {
     const value = create(ValidateRequestSchema, {
-      class: className,
+      className,
       config: configToProto(config),
       mode: ValidateMode.LIVE,
     });
@@ -154,7 +154,7 @@ export class RemoteProcess implements PluginProcess {
     let bytes = 0;
     for (const name of plugin.classes) {
       const timeoutMs = Math.max(1, Math.ceil(endMs - performance.now()));
-      const value = create(DescribeRequestSchema, { class: name });
+      const value = create(DescribeRequestSchema, { className: name });
       const options = { connector: "", signal, timeoutMs };
       const result = await this.#request("describe", value, options);
       bytes += toBinary(DescribeResultSchema, result).length;

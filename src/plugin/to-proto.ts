@@ -25,7 +25,7 @@ function number<N, T>(table: readonly [N, T][], word: T): N | 0 {
 export function failureToProto(failure: Failure): MessageInitShape<typeof FailureSchema> {
   return {
     code: number(failureCodes, failure.code),
-    class: number(failureClasses, failure.class),
+    failureClass: number(failureClasses, failure.class),
     text: failure.text,
     hint: failure.hint,
     exceptionClass: failure.exceptionClass,
@@ -76,7 +76,7 @@ export function alterOffsetsToProto(
     offset === null ? { topic, partition } : { topic, partition, offset: BigInt(offset) },
   );
   return {
-    class: className,
+    className,
     config: configToProto(config),
     source: source ?? [],
     sink: sink ?? [],
@@ -92,7 +92,7 @@ export function configToProto(config: ConnectorConfig): Record<string, string> {
 export function startTaskToProto(start: TaskStart, ticket: string): pbConnector.StartTaskRequest {
   return create(StartTaskRequestSchema, {
     task: start.task,
-    class: start.className,
+    className: start.className,
     taskClass: start.taskClass,
     taskConfig: configToProto(start.taskConfig),
     connectorConfig: configToProto(start.connectorConfig),

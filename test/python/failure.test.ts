@@ -25,7 +25,10 @@ async function withSink(
     const { sdk } = await host.accepted();
     assert.equal(sdk?.language, "python");
     assert.match(sdk?.version ?? "", /^\d/);
-    const task = await host.startSink("c", { class: "fixture.PythonSink", taskConfig: { file } });
+    const task = await host.startSink("c", {
+      className: "fixture.PythonSink",
+      taskConfig: { file },
+    });
     await task.inbox.next("started");
     task.send({ case: "topic", value: { id: 1, topic: "t" } });
     task.send({ case: "form", value: { id: 1, encoding: Encoding.TEXT } });

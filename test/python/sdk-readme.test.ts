@@ -39,7 +39,7 @@ test("the Python README's hello source has at most 15 lines and goes on behind i
     assert.deepEqual(hello.plugin?.classes, ["example.Counter"]);
     assert.equal(hello.sdk?.language, "python");
     const taskConfig = { topic: "lines" };
-    const source = await host.startSource("c", { class: "example.Counter", taskConfig });
+    const source = await host.startSource("c", { className: "example.Counter", taskConfig });
     await source.inbox.next("started");
     source.send({ case: "credit", value: { records: 10n, bytes: 1_000_000n } });
     assert.equal((await source.inbox.next("topic")).topic, "lines");
@@ -68,7 +68,7 @@ test("the Python README's hello sink has at most 10 lines and prints what was pu
       printed += data.toString();
     });
     await host.accepted();
-    const sink = await host.startSink("c", { class: "example.Print" });
+    const sink = await host.startSink("c", { className: "example.Print" });
     await sink.inbox.next("started");
     sink.send({ case: "topic", value: { id: 1, topic: "lines" } });
     sink.send({ case: "form", value: { id: 1, encoding: Encoding.TEXT } });

@@ -130,7 +130,7 @@ class ConnectorCallsTest(unittest.TestCase):
 
     def test_a_connector_starts_makes_task_configs_watches_and_stops(self):
         start = connector_pb2.StartConnectorRequest(config={"topic": "breaks"})
-        setattr(start, "class", "test.TablesConnector")
+        start.class_name = "test.TablesConnector"
         self.ask(start_connector=start)
         made = self.ask(task_configs=connector_pb2.TaskConfigsRequest(tasks_max=2))["task_configs"]
         self.assertEqual(made.task_class, "test.TablesTask")
@@ -144,7 +144,7 @@ class ConnectorCallsTest(unittest.TestCase):
 
     def test_validate_adds_what_the_class_says_itself(self):
         asked = config_pb2.ValidateRequest(config={"topic": "taken"}, mode="VALIDATE_MODE_LIVE")
-        setattr(asked, "class", "test.TablesConnector")
+        asked.class_name = "test.TablesConnector"
         result = self.ask(validate=asked)["validate"]
         values = {one.name: one for one in result.values}
         self.assertEqual(list(values["topic"].errors), ["somebody writes there"])
@@ -155,7 +155,7 @@ class ConnectorCallsTest(unittest.TestCase):
 
     def test_what_is_not_known_is_refused_by_name(self):
         asked = config_pb2.ValidateRequest()
-        setattr(asked, "class", "test.Other")
+        asked.class_name = "test.Other"
         with self.assertRaisesRegex(ConfigError, "no class test.Other; it has test.TablesConnector"):
             self.ask(validate=asked)
         with self.assertRaises(UnsupportedError):

@@ -49,17 +49,19 @@ export class ConnectorCalls {
     switch (kind.case) {
       case "describe": {
         const classes = this.#host.plugin.classes
-          .filter((one) => kind.value.class === "" || one.definition.class === kind.value.class)
+          .filter(
+            (one) => kind.value.className === "" || one.definition.class === kind.value.className,
+          )
           .map((one) => describeClass(this.#host.plugin, one));
         return { case: "describe", value: { classes } };
       }
       case "validate": {
-        const { definition } = findClass(this.#host.plugin, kind.value.class);
+        const { definition } = findClass(this.#host.plugin, kind.value.className);
         const value = await validateConfig(definition, kind.value, signal);
         return { case: "validate", value };
       }
       case "startConnector":
-        await this.#start(connector, kind.value.class, kind.value.config);
+        await this.#start(connector, kind.value.className, kind.value.config);
         return { case: "startConnector", value: {} };
       case "stopConnector":
         await this.stop(connector);
@@ -73,7 +75,7 @@ export class ConnectorCalls {
         // The host keeps the offsets.
         return { case: "alterOffsets", value: { answer: AlterOffsetsAnswer.NOT_DONE } };
       case "exactlyOnceSupport": {
-        const found = findClass(this.#host.plugin, kind.value.class);
+        const found = findClass(this.#host.plugin, kind.value.className);
         const said = found.kind === "source" ? found.definition.exactlyOnce : undefined;
         return { case: "exactlyOnceSupport", value: { support: supportOf(said) } };
       }

@@ -72,6 +72,7 @@ export class OutDefinitions {
     let id = this.#topics.get(topic);
     if (id === undefined) {
       bounded("topic name", topic, 249);
+      wellFormed("topic name", topic);
       if (topic === "") throw new DataError("a record has an empty topic name");
       id = this.#topics.size + 1;
       this.#topics.set(topic, id);
@@ -86,6 +87,7 @@ export class OutDefinitions {
     let id = this.#names.get(name);
     if (id === undefined) {
       bounded("header name", name, 32 * 1024);
+      wellFormed("header name", name);
       id = this.#names.size + 1;
       this.#names.set(name, id);
       this.#define({ case: "name", value: { id, name } });
@@ -185,6 +187,11 @@ export class OutDefinitions {
 }
 
 const encodings = { bytes: Encoding.BYTES, text: Encoding.TEXT, json: Encoding.JSON } as const;
+
+/** A lone surrogate would arrive as U+FFFD: another name than the one that was given. */
+function wellFormed(what: string, text: string): void {
+  if (Buffer.from(text).toString() !== text) throw new DataError(`a ${what} has a lone surrogate`);
+}
 
 function bounded(what: string, text: string, bytesMax: number): void {
   if (text.length * 3 <= bytesMax) return;

@@ -9,7 +9,7 @@ type Description = MessageInitShape<typeof pb.ClassDescriptionSchema>;
 /** A class as the wire describes it. */
 export function describeClass(plugin: Plugin, { kind, definition }: PluginClass): Description {
   return {
-    class: definition.class,
+    className: definition.class,
     kind: kind === "source" ? pb.PluginKind.SOURCE : pb.PluginKind.SINK,
     version: definition.version ?? plugin.version,
     config: Object.entries(definition.config ?? {}).map(([name, key]) => describeKey(name, key)),

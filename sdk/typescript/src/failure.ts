@@ -18,7 +18,7 @@ export function toFailure(
   const [code, reaction] = kindOf(error);
   return create(FailureSchema, {
     code: as.code ?? code,
-    class: as.class ?? reaction,
+    failureClass: as.class ?? reaction,
     text: textOf(error),
     hint: error instanceof PluginError ? error.hint : "",
     exceptionClass: classOf(error),
@@ -29,7 +29,7 @@ export function toFailure(
 
 /** A fault that is not an exception of the user's code. */
 export function failure(code: FailureCode, reaction: FailureClass, text: string): Failure {
-  return create(FailureSchema, { code, class: reaction, text });
+  return create(FailureSchema, { code, failureClass: reaction, text });
 }
 
 function kindOf(error: unknown): [FailureCode, FailureClass] {

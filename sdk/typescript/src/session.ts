@@ -241,7 +241,7 @@ export class Session {
   }
 
   async #startTask(connector: string, request: StartTaskRequest, signal: AbortSignal) {
-    const found = findClass(this.#plugin, request.class);
+    const found = findClass(this.#plugin, request.className);
     const method = found.kind === "source" ? "SourceTask" : "SinkTask";
     const host: TaskHost = {
       connector,

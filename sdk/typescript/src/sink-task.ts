@@ -269,8 +269,7 @@ export class SinkTask implements RunningTask {
   }
 
   async #open(open: Open): Promise<void> {
-    // The contract has no activity of its own for the two: they start and stop work on partitions.
-    this.#meter.now(TaskActivity.STARTING);
+    this.#meter.now(TaskActivity.OPENING);
     this.#partitions.add(open.partitions);
     const partitions = open.partitions.map((one) => ({
       topic: one.topic,
@@ -282,7 +281,7 @@ export class SinkTask implements RunningTask {
   }
 
   async #close(close: Close): Promise<void> {
-    this.#meter.now(TaskActivity.STOPPING);
+    this.#meter.now(TaskActivity.CLOSING);
     this.#partitions.remove(close.partitions);
     const partitions = close.partitions.map(({ topic, partition }) => ({ topic, partition }));
     const failed = await this.#attempt((context) => this.#definition.close?.(partitions, context));

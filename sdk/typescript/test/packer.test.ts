@@ -247,6 +247,16 @@ const refused: { name: string; record: SourceRecord; says: RegExp }[] = [
     says: /topic name has 250 bytes; the limit is 249/,
   },
   {
+    name: "a topic with a lone surrogate",
+    record: { topic: "t\ud800" },
+    says: /a topic name has a lone surrogate/,
+  },
+  {
+    name: "a header name with a lone surrogate",
+    record: { topic: "t", headers: [{ name: "\udc00", value: null }] },
+    says: /a header name has a lone surrogate/,
+  },
+  {
     name: "a broken partition",
     record: { topic: "t", partition: -1 },
     says: /not a partition: -1/,

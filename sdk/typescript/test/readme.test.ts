@@ -33,7 +33,7 @@ describe("the programs of the README", { concurrency: true }, () => {
       const hello = await host.accepted();
       assert.deepEqual(hello.plugin?.classes, ["example.Counter"]);
       const source = await host.startSource("c", {
-        class: "example.Counter",
+        className: "example.Counter",
         taskConfig: { topic: "lines" },
       });
       await source.inbox.next("started");
@@ -64,7 +64,7 @@ describe("the programs of the README", { concurrency: true }, () => {
         child.stdout?.once("data", (data: Buffer) => resolve(data.toString()));
       });
       await host.accepted();
-      const sink = await host.startSink("c", { class: "example.Print" });
+      const sink = await host.startSink("c", { className: "example.Print" });
       await sink.inbox.next("started");
       sink.send({ case: "topic", value: { id: 1, topic: "lines" } });
       sink.send({ case: "form", value: { id: 1, encoding: Encoding.TEXT } });

@@ -60,7 +60,7 @@ export async function withSink(
   const host = await HostEnd.listen();
   try {
     host.attach([made]);
-    const task = await host.startSink("c", { class: made.definition.class, ...start });
+    const task = await host.startSink("c", { className: made.definition.class, ...start });
     await task.inbox.next("started");
     const put = new Putter(task);
     task.send({ case: "open", value: { partitions: [{ topic: "t", partition: 0 }] } });

@@ -17,7 +17,7 @@ export async function withSource(
   try {
     host.attach([made]);
     const task = await host.startSource("c", {
-      class: made.definition.class,
+      className: made.definition.class,
       task: 3,
       taskConfig: options.taskConfig ?? {},
     });

@@ -96,7 +96,7 @@ test("describe says of a class what plugin.json would", async () => {
     const { kind } = await host.request("", { case: "describe", value: {} });
     const classes = kind.case === "describe" ? kind.value.classes : [];
     assert.deepEqual(
-      classes.map((one) => [one.class, one.kind, one.validates]),
+      classes.map((one) => [one.className, one.kind, one.validates]),
       [
         ["acme.TableSourceConnector", PluginKind.SOURCE, true],
         ["acme.TableSinkConnector", PluginKind.SINK, false],
@@ -108,11 +108,11 @@ test("describe says of a class what plugin.json would", async () => {
       ["9", ["tables-out"], "https://acme.example/tables", "acme.TableSinkTask"],
     );
     assert.equal(config?.[0]?.validator?.kind.case, "oneOf");
-    const named = { case: "describe", value: { class: "acme.TableSinkConnector" } } as const;
+    const named = { case: "describe", value: { className: "acme.TableSinkConnector" } } as const;
     const only = await host.request("", named);
     const found = only.kind.case === "describe" ? only.kind.value.classes : [];
     assert.deepEqual(
-      found.map((one) => one.class),
+      found.map((one) => one.className),
       ["acme.TableSinkConnector"],
     );
   });
@@ -154,7 +154,7 @@ test("task configs come from the class, which may ask for offsets meanwhile", as
     const name = "acme.TableSourceConnector";
     const started = await host.request("c", {
       case: "startConnector",
-      value: { class: name, config: { tables: "a,b,c" } },
+      value: { className: name, config: { tables: "a,b,c" } },
     });
     assert.equal(started.kind.case, "startConnector");
     const { kind } = await host.request("c", {
@@ -196,7 +196,7 @@ test("without taskConfigs a source has one task and a sink as many as allowed", 
     ] as const) {
       await host.request(name, {
         case: "startConnector",
-        value: { class: name, config: { a: "1" } },
+        value: { className: name, config: { a: "1" } },
       });
       const { kind } = await host.request(name, { case: "taskConfigs", value: { tasksMax: 3 } });
       const configs =
@@ -209,7 +209,7 @@ test("without taskConfigs a source has one task and a sink as many as allowed", 
 test("offsets are left to the host, and exactly-once support is what the class says", async () => {
   const once = source({ class: "Once", exactlyOnce: true, async *read() {} });
   await withSession([table, once], async (host) => {
-    const altered = await host.request("c", { case: "alterOffsets", value: { class: "Once" } });
+    const altered = await host.request("c", { case: "alterOffsets", value: { className: "Once" } });
     assert.equal(
       altered.kind.case === "alterOffsets" && altered.kind.value.answer,
       AlterOffsetsAnswer.NOT_DONE,
@@ -220,7 +220,7 @@ test("offsets are left to the host, and exactly-once support is what the class s
     ] as const) {
       const { kind } = await host.request("c", {
         case: "exactlyOnceSupport",
-        value: { class: name },
+        value: { className: name },
       });
       assert.equal(kind.case === "exactlyOnceSupport" && kind.value.support, support);
     }
@@ -236,10 +236,13 @@ test("a request that is not served is answered with unsupported", async () => {
 
 test("an unknown class is a configuration failure that lists what there is", async () => {
   await withSession([table], async (host) => {
-    const { kind } = await host.request("c", { case: "startConnector", value: { class: "x.Y" } });
+    const { kind } = await host.request("c", {
+      case: "startConnector",
+      value: { className: "x.Y" },
+    });
     assert.equal(kind.case, "failure");
     if (kind.case !== "failure") return;
-    assert.equal(kind.value.class, FailureClass.CONFIGURATION);
+    assert.equal(kind.value.failureClass, FailureClass.CONFIGURATION);
     assert.equal(kind.value.text, "plugin test has no class x.Y; it has acme.TableSourceConnector");
   });
 });
@@ -252,7 +255,7 @@ test("a cancelled request is answered at once, and only once", async () => {
     async *read() {},
   });
   await withSession([slow], async (host) => {
-    const id = host.sendRequest("c", { case: "validate", value: { class: "Slow" } });
+    const id = host.sendRequest("c", { case: "validate", value: { className: "Slow" } });
     host.session.send({ case: "cancel", value: { requestId: id } });
     const reply = await host.session.inbox.next("reply");
     assert.equal(reply.id, id);
@@ -270,7 +273,7 @@ test("stopping a connector cancels what runs before it", async () => {
     async *read() {},
   });
   await withSession([slow], async (host) => {
-    await host.request("c", { case: "startConnector", value: { class: "Slow" } });
+    await host.request("c", { case: "startConnector", value: { className: "Slow" } });
     const stuck = host.sendRequest("c", { case: "taskConfigs", value: { tasksMax: 1 } });
     const stopping = host.sendRequest("c", { case: "stopConnector", value: {} });
     const first = await host.session.inbox.next("reply");
@@ -295,14 +298,14 @@ test("a monitor runs until the connector stops, asks for new task configs and ra
     async *read() {},
   });
   await withSession([watched], async (host) => {
-    await host.request("a", { case: "startConnector", value: { class: "W" } });
+    await host.request("a", { case: "startConnector", value: { className: "W" } });
     const asked = await host.session.inbox.next("event");
     assert.deepEqual([asked.connector, asked.kind.case], ["a", "requestTaskReconfiguration"]);
     await host.request("a", { case: "stopConnector", value: {} });
     assert.equal(ended, true);
     await host.request("b", {
       case: "startConnector",
-      value: { class: "W", config: { fail: "true" } },
+      value: { className: "W", config: { fail: "true" } },
     });
     const raised = await host.session.inbox.next("event");
     assert.equal(
@@ -325,7 +328,7 @@ test("log levels are the host's, and a flood is cut and counted", async () => {
   });
   await withSession([noisy], async (host) => {
     host.session.send({ case: "setLogLevel", value: { logger: "acme", level: LogLevel.DEBUG } });
-    await host.startSource("c", { class: "acme.Noisy", task: 2 });
+    await host.startSource("c", { className: "acme.Noisy", task: 2 });
     const entries = [];
     let dropped = 0;
     while (entries.length + dropped < 5_002) {
@@ -398,7 +401,7 @@ const stubborn = `
 describe("a program", { concurrency: true }, () => {
   test("the end of stdin ends the program, also one whose user code hangs", async () => {
     await withProgram(stubborn, async (host, child, exit) => {
-      const task = await host.startSink("c", { class: "S" });
+      const task = await host.startSink("c", { className: "S" });
       await task.inbox.next("started");
       task.send({ case: "topic", value: { id: 1, topic: "t" } });
       task.send({

@@ -157,7 +157,7 @@ for (const alive of [true, false]) {
     const host = await HostEnd.listen();
     try {
       const session = host.attach([made]);
-      const task = await host.startSink("c", { class: "S" });
+      const task = await host.startSink("c", { className: "S" });
       await task.inbox.next("started");
       const put = new Putter(task);
       put.send(["a"]);
@@ -221,7 +221,7 @@ test("an error of a put with nothing fails the task, a retriable one does not", 
     async ({ task }) => {
       const failure = await task.inbox.next("failure");
       assert.equal(failure.text, "broken");
-      assert.equal(failure.class, FailureClass.FATAL);
+      assert.equal(failure.failureClass, FailureClass.FATAL);
       assert.equal(puts, 2);
       await stop(task);
     },
@@ -244,7 +244,7 @@ test("a start that fails is told in place of Started, and nothing is stopped", a
   const host = await HostEnd.listen();
   try {
     host.attach([made]);
-    const task = await host.startSink("c", { class: "S" });
+    const task = await host.startSink("c", { className: "S" });
     assert.equal((await task.inbox.next("failure")).text, "no connection");
     await stop(task);
     assert.equal(stops, 0);

@@ -207,11 +207,11 @@ for (const { name, end, stops } of endings) {
     const host = await HostEnd.listen();
     try {
       const session = host.attach([made]);
-      const task = await host.startSource("c", { class: "T" });
+      const task = await host.startSource("c", { className: "T" });
       await task.inbox.next("started");
       end({ host, task }, told.promise);
       if (stops > 0) {
-        const again = await host.startSource("c", { class: "T" });
+        const again = await host.startSource("c", { className: "T" });
         await again.inbox.next("started");
         for (let beats = 0; calls.length < 2; beats += 1) {
           assert.ok(beats < 100, "stop has not run");

@@ -123,7 +123,7 @@ test("a generator goes on from the stored offset", async () => {
   try {
     host.offsets.set('{"p":1}', '{"n":7}');
     host.attach([made]);
-    const task = await host.startSource("c", { class: "T" });
+    const task = await host.startSource("c", { className: "T" });
     grant(task, 10);
     assert.deepEqual(await new RowReader(task).until(1), ['7 [null,{"n":7}]']);
   } finally {
@@ -153,7 +153,7 @@ test("after a retriable error reading begins again behind what was sent, and the
       assert.equal(beat.connector, "c");
       assert.equal(beat.task, 3);
       assert.equal(beat.lastTransientFailure?.text, "the database is away");
-      assert.equal(beat.lastTransientFailure?.class, FailureClass.TRANSIENT);
+      assert.equal(beat.lastTransientFailure?.failureClass, FailureClass.TRANSIENT);
       break;
     }
     await stop(task);
@@ -174,7 +174,7 @@ test("any other error fails the task with class, stack and causes, after what wa
     assert.deepEqual(await reader.until(1), ["1"]);
     const failure = await task.inbox.next("failure");
     assert.equal(failure.text, "cannot read");
-    assert.equal(failure.class, FailureClass.FATAL);
+    assert.equal(failure.failureClass, FailureClass.FATAL);
     assert.equal(failure.code, FailureCode.INTERNAL);
     assert.equal(failure.exceptionClass, "TypeError");
     assert.match(
@@ -204,7 +204,7 @@ test("a record over the message limit fails the task as data, with its size and 
       assert.deepEqual(await reader.until(1), ["1"]);
       assert.equal(reader.batches[0]?.pollEnd, false);
       const failure = await task.inbox.next("failure");
-      assert.equal(failure.class, FailureClass.DATA);
+      assert.equal(failure.failureClass, FailureClass.DATA);
       assert.match(failure.text, /a record has \d+ bytes as a message; the limit is 16384/);
       await stop(task);
     },
@@ -226,7 +226,7 @@ test("a config that cannot be used fails the task before user code runs", async 
     made,
     async ({ task }) => {
       const failure = await task.inbox.next("failure");
-      assert.equal(failure.class, FailureClass.CONFIGURATION);
+      assert.equal(failure.failureClass, FailureClass.CONFIGURATION);
       assert.equal(
         failure.text,
         "Invalid value x for configuration size: Not a number of type INT",
@@ -301,7 +301,7 @@ test("an unknown ticket is told, and the session lives on", async () => {
     const value = { class: "T", ticket: "stolen" };
     const reply = await host.request("c", { case: "startTask", value });
     assert.equal(reply.kind.case, "failure");
-    const again = await host.startSource("c", { class: "T" });
+    const again = await host.startSource("c", { className: "T" });
     await again.inbox.next("started");
   } finally {
     await host.close();

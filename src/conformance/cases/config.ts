@@ -17,14 +17,14 @@ const calls = "proto/README.md, section 4";
 async function describe(trial: Trial): Promise<ClassDescription> {
   const running = await trial.ready();
   const { className } = trial.class;
-  const kind = { case: "describe", value: { class: className } } as const;
+  const kind = { case: "describe", value: { className } } as const;
   const reply = await running.request(kind, trial.answerMs);
   if (reply === undefined) throw new Blocked("describe.classes", running.program.lastWords);
   if (reply.kind.case === "failure" && reply.kind.value.code === FailureCode.UNSUPPORTED) {
     throw new NotJudged("the plugin does not serve Describe");
   }
   const classes = reply.kind.case === "describe" ? reply.kind.value.classes : [];
-  const found = classes.find((one) => one.class === className);
+  const found = classes.find((one) => one.className === className);
   if (found === undefined) {
     throw new Blocked("describe.classes", `Describe of ${className} did not describe it`);
   }
@@ -108,13 +108,13 @@ export const configClauses: readonly Clause[] = [
       const named = running.session.of("hello")[0]?.plugin?.classes ?? [];
       for (const name of named) {
         must(
-          described.filter((one) => one.class === name).length === 1,
+          described.filter((one) => one.className === name).length === 1,
           `${name} is not described`,
         );
       }
       must(described.length === named.length, "it describes classes that hello does not name");
       for (const one of described) {
-        must(one.kind !== PluginKind.UNSPECIFIED, `${one.class} has no kind`);
+        must(one.kind !== PluginKind.UNSPECIFIED, `${one.className} has no kind`);
       }
     },
   },

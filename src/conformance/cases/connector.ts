@@ -118,7 +118,7 @@ export const connectorClauses: readonly Clause[] = [
       const { session } = running;
       const begin = session.ask(connectorName, {
         case: "startConnector",
-        value: { class: trial.class.className, config },
+        value: { className: trial.class.className, config },
       });
       const made = session.ask(connectorName, { case: "taskConfigs", value: { tasksMax: 1 } });
       const replied = () => held.length > 0 || session.finalReplies(made).length > 0 || undefined;

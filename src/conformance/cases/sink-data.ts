@@ -120,7 +120,7 @@ async function mustCope(
   must(result !== undefined, `a put with ${name} got no result`);
   const { kind } = result;
   if (kind.case === "ok" || kind.case === "runs") return "taken";
-  const refused = kind.case === "failure" && refusals.includes(kind.value.class);
+  const refused = kind.case === "failure" && refusals.includes(kind.value.failureClass);
   must(refused, `a put with ${name} was answered with ${wordsOf(result)}`);
   return "refused";
 }

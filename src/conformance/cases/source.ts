@@ -160,7 +160,7 @@ export const sourceClauses: readonly Clause[] = [
       task.keepFed();
       const failure = await task.first("failure", trial.answerMs);
       must(failure !== undefined, `no failure came: ${whatCame(task)}`);
-      const { class: failureClass, text } = failure;
+      const { failureClass, text } = failure;
       must(
         failureClass === FailureClass.DATA,
         `its class is ${enumName(FailureClass, failureClass)}`,

@@ -50,7 +50,7 @@ class ConnectorCalls:
         asked = getattr(request, kind) if kind else None
         connector = request.connector
         if kind == "describe":
-            name = getattr(asked, "class")
+            name = asked.class_name
             classes = [one for one in self._plugin.classes if name in ("", one.class_name)]
             described = [describe_class(self._plugin, one) for one in classes]
             return {kind: config_pb2.DescribeResult(classes=described)}
@@ -223,7 +223,7 @@ def _checked_configs(found: type[Connector], made: Any) -> Any:
 
 def find_class(plugin: Plugin, asked: Any) -> type[Connector]:
     """Raises ConfigError that lists the classes there are."""
-    name = getattr(asked, "class")
+    name = asked.class_name
     for one in plugin.classes:
         if one.class_name == name:
             return one

@@ -34,7 +34,7 @@ def describe_class(plugin: Plugin, one: type[Connector]) -> pb.ClassDescription:
         task_class=one.task_class_name(),
         validates=one.overrides("validate"),
     )
-    setattr(description, "class", one.class_name)
+    description.class_name = one.class_name
     return description
 
 

@@ -40,8 +40,9 @@ def to_failure(error: BaseException, *, as_data: bool = False) -> pb.Failure:
             break
     if as_data:
         code, reaction = pb.FAILURE_CODE_DATA, pb.FAILURE_CLASS_DATA
-    failure = pb.Failure(
+    return pb.Failure(
         code=code,
+        failure_class=reaction,
         text=text_of(error),
         hint=clean(error.hint) if isinstance(error, PluginError) else "",
         exception_class=_class_of(error),
@@ -50,16 +51,11 @@ def to_failure(error: BaseException, *, as_data: bool = False) -> pb.Failure:
             pb.Cause(exception_class=_class_of(one), text=text_of(one)) for one in _causes_of(error)
         ],
     )
-    # `class` is a word of the language.
-    setattr(failure, "class", reaction)
-    return failure
 
 
 def failure(code: int, reaction: int, text: str) -> pb.Failure:
     """A fault that is not an exception of the user's code."""
-    made = pb.Failure(code=code, text=text)
-    setattr(made, "class", reaction)
-    return made
+    return pb.Failure(code=code, failure_class=reaction, text=text)
 
 
 def text_of(error: BaseException) -> str:

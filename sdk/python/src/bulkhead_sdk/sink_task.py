@@ -18,7 +18,7 @@ from .put_batch import PutBatch
 from .sink import Sink, SinkOffset, SinkPartition
 from .sink_record import SinkRecord
 from .task_host import RunningTask, TaskHost
-from .task_meter import FLUSHING, PUTTING, STARTING, STOPPING
+from .task_meter import CLOSING, FLUSHING, OPENING, PUTTING, STOPPING
 
 # What the host may have on its way to this task beyond the put that runs.
 _CREDIT_RECORDS = 40_000
@@ -212,14 +212,13 @@ class SinkTask(RunningTask):
             self.failed(error)
 
     def _do_open(self, open_: pb.Open) -> None:
-        # The contract has no activity of its own for the two: they start and stop work on partitions.
-        self.meter.now(STARTING)
+        self.meter.now(OPENING)
         offsets = _offsets_of(open_.partitions)
         self._partitions |= {(one.topic, one.partition) for one in offsets}
         self._send(opened=pb.Opened(failure=self._attempt(lambda: self._user("open", offsets))))
 
     def _do_close(self, close: pb.Close) -> None:
-        self.meter.now(STOPPING)
+        self.meter.now(CLOSING)
         gone = [SinkPartition(one.topic, one.partition) for one in close.partitions]
         self._partitions -= set(gone)
         self._send(closed=pb.Closed(failure=self._attempt(lambda: self._user("close", gone))))

@@ -165,7 +165,7 @@ export const CreditSchema: GenMessage<Credit> = /*@__PURE__*/
  */
 export type Columns = Message<"bulkhead.plugin.v1.Columns"> & {
   /**
-   * 0 to 10,000; at 0 all columns are empty.
+   * 0 to 10,000; at 0 all columns are empty, those with "1 or N" too, and no offset is carried.
    *
    * @generated from field: uint32 count = 1;
    */
@@ -217,7 +217,8 @@ export type Columns = Message<"bulkhead.plugin.v1.Columns"> & {
   partitions: number[];
 
   /**
-   * 0, 1 or N, delta, milliseconds since the epoch. -1 = none. Left out: all -1.
+   * 0, 1 or N, delta, milliseconds since the epoch. -1 = none. Left out: all -1. A record with one below -1 is
+   * refused like any record that cannot be written (DATA), the batch is not.
    *
    * @generated from field: repeated sint64 timestamps = 9;
    */
@@ -252,7 +253,7 @@ export type Columns = Message<"bulkhead.plugin.v1.Columns"> & {
   headerForms: number[];
 
   /**
-   * Source. Mode PER_RECORD: 1 or N PartitionDef ids. Mode LAST: P distinct ids.
+   * Source. Mode PER_RECORD: 1 or N PartitionDef ids. Mode LAST: P distinct ids; P may be 0, then no offset moves.
    *
    * @generated from field: repeated uint32 source_partitions = 14;
    */

@@ -189,7 +189,8 @@ export type SourceTaskHello = Message<"bulkhead.plugin.v1.SourceTaskHello"> & {
   offsetMode: OffsetMode;
 
   /**
-   * Acked shall carry where each record was stored.
+   * Acked shall carry where each record was stored. Only where the capability `record_metadata` was agreed on;
+   * without it metadata stays absent.
    *
    * @generated from field: bool wants_metadata = 3;
    */
@@ -255,7 +256,8 @@ export const RecordsSchema: GenMessage<Records> = /*@__PURE__*/
   messageDesc(file_bulkhead_plugin_v1_source, 4);
 
 /**
- * Records that the plugin's own chain dropped (chain runner PLUGIN).
+ * Records that the plugin's own chain dropped (chain runner PLUGIN). It costs filtered + the number of failed in
+ * records of credit, and 4,096 + 64 for each of them in bytes.
  *
  * @generated from message bulkhead.plugin.v1.Dropped
  */
