@@ -50,7 +50,7 @@ export class TaskStream<E extends object> {
   readonly #parts: TaskStreamParts;
   readonly #started = deferred<Failure | undefined>();
   readonly #ended = deferred<string>();
-  readonly #events: E[] = [];
+  readonly #events: (E | undefined)[] = [];
   /** What each event counts against `eventBytesMax`. */
   readonly #sizes: number[] = [];
   #taken = 0;
@@ -161,6 +161,8 @@ export class TaskStream<E extends object> {
   tryNext(): E | undefined {
     const event = this.#events[this.#taken];
     if (event === undefined) return undefined;
+    // I5: what was taken must not be kept by a queue that never runs empty.
+    this.#events[this.#taken] = undefined;
     this.#waitingBytes -= this.#sizes[this.#taken] ?? 0;
     this.#taken += 1;
     if (this.#taken === this.#events.length || this.#taken >= 1_024) {
