@@ -11,7 +11,7 @@ export type {
   ValidateContext,
 } from "./connector-definition.ts";
 export { Decimal } from "./decimal.ts";
-export type { ExactJson } from "./exact-json.ts";
+export { type ExactJson, readExact } from "./exact-json.ts";
 export { javaDouble, javaFloat } from "./java-number.ts";
 export type { Log, LogDetails } from "./log.ts";
 export type { PluginClass } from "./plugin.ts";
