@@ -140,7 +140,7 @@ export class Trial {
 
   /** StartConnector with the runnable config. @throws Blocked when it fails */
   async startConnector(running: Running, config: Record<string, string>): Promise<void> {
-    const value = { class: this.class.className, config };
+    const value = { className: this.class.className, config };
     const kind = { case: "startConnector", value } as const;
     const reply = await running.request(kind, this.answerMs, connectorName);
     expectReply(running, reply, "startConnector", "connector.start");

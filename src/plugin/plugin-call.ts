@@ -29,7 +29,7 @@ export async function answerCall(
   const refuse = (code: FailureCode, why: string) => {
     // It may name what the plugin sent, and has to fit into a message.
     const text = why.slice(0, refusalCharsMax);
-    const value = { code, class: FailureClass.FATAL, text };
+    const value = { code, failureClass: FailureClass.FATAL, text };
     return reply({ id, kind: { case: "failure", value } });
   };
   const { kind } = call;

@@ -121,7 +121,7 @@ test("describe says of a class what plugin.json would", async () => {
 test("validate joins Connect's messages and the class's own", async () => {
   await withSession([table], async (host) => {
     const given = { tables: "a,nope", "poll.ms": "0" };
-    const value = { class: "acme.TableSourceConnector", config: given };
+    const value = { className: "acme.TableSourceConnector", config: given };
     const { kind } = await host.request("", { case: "validate", value });
     assert.equal(kind.case, "validate");
     if (kind.case !== "validate") return;

@@ -33,7 +33,7 @@ async function describe(trial: Trial): Promise<ClassDescription> {
 
 async function validate(trial: Trial, config: Record<string, string>): Promise<ValidateResult> {
   const running = await trial.ready();
-  const value = { class: trial.class.className, config, mode: ValidateMode.STATIC };
+  const value = { className: trial.class.className, config, mode: ValidateMode.STATIC };
   const reply = await running.request({ case: "validate", value }, trial.answerMs);
   if (reply === undefined) {
     throw new Blocked("validate.runnable", `no reply came; ${running.program.lastWords}`);
@@ -282,7 +282,7 @@ export const configClauses: readonly Clause[] = [
 /** Whether a task gets as far as Started; a failure anywhere before is a no. */
 async function runs(trial: Trial, config: Record<string, string>): Promise<boolean> {
   const running = await trial.ready();
-  const value = { class: trial.class.className, config };
+  const value = { className: trial.class.className, config };
   const start = await running.request(
     { case: "startConnector", value },
     trial.answerMs,

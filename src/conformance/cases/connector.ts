@@ -57,7 +57,7 @@ export const connectorClauses: readonly Clause[] = [
         must(reply.kind.case === kind.case, `${kind.case} got ${reply.kind.case}${text}`);
         return reply;
       };
-      const value = { class: trial.class.className, config };
+      const value = { className: trial.class.className, config };
       await ask({ case: "startConnector", value });
       await ask({ case: "taskConfigs", value: { tasksMax: 1 } });
       await ask({ case: "stopConnector", value: {} });
@@ -78,7 +78,7 @@ export const connectorClauses: readonly Clause[] = [
         const stop = { case: "stopConnector", value: {} } as const;
         const stopped = await running.request(stop, trial.answerMs, connectorName);
         must(stopped?.kind.case === "stopConnector", `stop ${round} got ${stopped?.kind.case}`);
-        const value = { class: trial.class.className, config };
+        const value = { className: trial.class.className, config };
         const start = { case: "startConnector", value } as const;
         const begun = await running.request(start, trial.answerMs, connectorName);
         must(begun?.kind.case === "startConnector", `start ${round} got ${begun?.kind.case}`);
@@ -153,7 +153,7 @@ export const connectorClauses: readonly Clause[] = [
           failed += 1;
           const failure = {
             code: FailureCode.UNAVAILABLE,
-            class: FailureClass.TRANSIENT,
+            failureClass: FailureClass.TRANSIENT,
             text: "the offsets cannot be read now",
           };
           const kind = { case: "failure", value: failure } as const;

@@ -66,7 +66,7 @@ export const sessionClauses: readonly Clause[] = [
     of: "program",
     async run(trial) {
       const running = await trial.ready();
-      const value = { class: "no.such.Class", config: {} };
+      const value = { className: "no.such.Class", config: {} };
       const kind = { case: "startConnector", value } as const;
       const reply = await running.request(kind, trial.answerMs, "nobody");
       must(reply !== undefined, `no reply came; ${running.program.lastWords}`);
