@@ -38,6 +38,16 @@ for (const { plugin, only, skipped } of [
     only: [...ofClasses, ...named("sink", ofSinks)],
     skipped: ["sink.after-failure", "validate.types"],
   },
+  {
+    // What a program behind a program may spoil.
+    plugin: "stdio",
+    only: [
+      ..."secrets task.stop task.stdin-end task.leak".split(" "),
+      ...named("source", "large-record too-large memory resume"),
+      ...named("sink", "runs stop-blocked values after-failure"),
+    ],
+    skipped: [],
+  },
 ]) {
   test(`the plugin ${plugin} keeps every clause that can be judged`, async () => {
     const folder = join(repository, "plugins", plugin);
