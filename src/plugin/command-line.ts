@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import type { PluginManifest } from "./plugin.ts";
+import { whyUnknownFormat } from "./unknown-format.ts";
 
 /** A program to start and its arguments, or why it cannot be started. */
 export type CommandLine =
@@ -20,12 +21,14 @@ export async function resolveCommand(
   if (name === "node") return { at: "found", program: process.execPath, args };
   if (isAbsolute(name) || name.includes("/")) {
     const program = resolve(plugin.directory, name);
-    const reason = await whyNotRunnable(program);
+    const reason = (await whyNotRunnable(program)) ?? (await whyUnknownFormat(program));
     return reason === undefined ? { at: "found", program, args } : { at: "unusable", reason };
   }
   for (const directory of path.split(delimiter).filter(Boolean)) {
     const program = join(directory, name);
-    if ((await whyNotRunnable(program)) === undefined) return { at: "found", program, args };
+    if ((await whyNotRunnable(program)) !== undefined) continue;
+    const reason = await whyUnknownFormat(program);
+    return reason === undefined ? { at: "found", program, args } : { at: "unusable", reason };
   }
   return { at: "unusable", reason: `the program ${name} was not found on PATH` };
 }

@@ -212,7 +212,7 @@ export class Gateway {
       const { kind } = decodeMessage(SourceTaskMessageSchema, message);
       if (kind.case !== "hello") throw protocolError("a source task began without its hello");
       const accept = this.#sources.take(kind.value.ticket);
-      if (accept === undefined) refuseTicket(call);
+      if (accept === undefined) refuseTicket(call, this.#sinks.take(kind.value.ticket) && "sink");
       else accept(call, kind.value);
     };
   }
@@ -222,7 +222,8 @@ export class Gateway {
       const { kind } = decodeMessage(SinkTaskMessageSchema, message);
       if (kind.case !== "hello") throw protocolError("a sink task began without its hello");
       const accept = this.#sinks.take(kind.value.ticket);
-      if (accept === undefined) refuseTicket(call);
+      if (accept === undefined)
+        refuseTicket(call, this.#sources.take(kind.value.ticket) && "source");
       else accept(call, kind.value);
     };
   }
@@ -241,8 +242,13 @@ interface Session {
   setLocalWindowSize(bytes: number): void;
 }
 
-function refuseTicket(call: ByteStream): void {
-  refuseCall(call, status.PERMISSION_DENIED, "the ticket is unknown, used or too late");
+/** `kind`: the ticket is good, for a task of this other kind. */
+function refuseTicket(call: ByteStream, kind: "source" | "sink" | undefined): void {
+  const why =
+    kind === undefined
+      ? "the ticket is unknown, used or too late"
+      : `the ticket is for a ${kind} task, as plugin.json says of the class: correct its kind there`;
+  refuseCall(call, status.PERMISSION_DENIED, why);
 }
 
 function refuseCall(call: ByteStream, code: number, details: string): void {

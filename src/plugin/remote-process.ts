@@ -97,6 +97,7 @@ export class RemoteProcess implements PluginProcess {
       className,
       config: configToProto(config),
     });
+    await this.#mustHave(className, "startConnector");
     await this.#request("startConnector", value, { connector });
   }
 
@@ -132,6 +133,7 @@ export class RemoteProcess implements PluginProcess {
       mode: ValidateMode.LIVE,
     });
     const connector = config["name"] ?? "";
+    await this.#mustHave(className, "validate");
     const result = await this.#request("validate", value, { connector, signal });
     if (result.failure !== undefined) {
       throw failureError("validate a config", failureFromProto(result.failure));
@@ -197,6 +199,19 @@ export class RemoteProcess implements PluginProcess {
     );
   }
 
+  /** A manifest may promise what its program has not; a program need not say what it has. */
+  async #mustHave(className: string, doing: string): Promise<void> {
+    const { classes } = (await this.#session(doing)).plugin;
+    if (classes.length === 0 || classes.includes(className)) return;
+    const { name } = this.plugin;
+    const had = classes.slice(0, 20).join(", ").slice(0, 1_000);
+    throw new TaskError(
+      "plugin.launch_failed",
+      `the plugin.json of ${name} promises the class ${className}, but its program has only ${had}: ` +
+        "build the program again, or have it write its plugin.json (its argument manifest, with an SDK)",
+    );
+  }
+
   async #startTask<S extends Starting>(
     start: TaskStart,
     signal: AbortSignal,
@@ -208,6 +223,7 @@ export class RemoteProcess implements PluginProcess {
   ): Promise<S> {
     const taskName = `${start.connector}-${start.task}`;
     const session = await this.#session(`start task ${taskName}`);
+    await this.#mustHave(start.className, `start task ${taskName}`);
     const opened = deferred<S>();
     let stream: S | undefined;
     const { messageBytesMax } = this.#options;

@@ -23,6 +23,26 @@ export function testRefusals(place: LogPlace): void {
     const lastWords =
       "echo 'cannot open the store' >&2\necho 'no such host store.test' >&2\nexit 7\n";
     await writePlugin("crashing", "fixture.Crashing", `#!/bin/sh\n${lastWords}`, 0o755);
+    const foreign = Buffer.alloc(64);
+    foreign.write("7f454c4602010100", 0, "hex");
+    // A machine that nobody runs this on.
+    foreign.writeUInt16LE(22, 18);
+    await writePlugin("foreign", "fixture.Foreign", foreign);
+    await writePlugin("scripted", "fixture.Scripted", "#!/no/such/python3\nprint()\n");
+    const blackhole = join(repository, "plugins", "blackhole", "dist", "main.js");
+    await writePlugin(
+      "lying",
+      "fixture.Lying",
+      `#!/bin/sh\nexec "${process.execPath}" ${blackhole}\n`,
+    );
+    const twisted = `#!/bin/sh\nexec "${process.execPath}" ${join(plugins, "twisted", "main.mjs")}\n`;
+    await writePlugin("twisted", "fixture.Twisted", twisted);
+    await writeFile(
+      join(plugins, "twisted", "main.mjs"),
+      `import { run, sink } from "${join(repository, "sdk", "typescript", "dist", "index.js")}";
+run(sink({ class: "fixture.Twisted", put() {} }));
+`,
+    );
     await writeManifest("cut", '{"name": "cut", "version": ');
     await writeManifest("wrong", '{"name": "wrong", "version": 1, "command": [], "classes": []}');
     const fixtures = join(repository, "test", "fixtures");
@@ -47,7 +67,12 @@ export function testRefusals(place: LogPlace): void {
     await writeFile(join(plugins, name, "plugin.json"), text);
   }
 
-  async function writePlugin(name: string, className: string, script?: string, mode = 0o755) {
+  async function writePlugin(
+    name: string,
+    className: string,
+    script?: string | Buffer,
+    mode = 0o755,
+  ) {
     const classes = [{ class: className, kind: "source", config: [] }];
     const manifest = { name, version: "1.0.0", command: ["./run"], classes };
     await writeManifest(name, JSON.stringify(manifest));
@@ -187,6 +212,21 @@ export function testRefusals(place: LogPlace): void {
       why: /^cannot start plugin absent: there is no program \S+\/run; build the plugin, or correct command in its plugin.json$/,
     },
     {
+      name: "that is built for another machine",
+      className: "fixture.Foreign",
+      why: /^cannot start plugin foreign: \S+\/run is built for s390x; this machine is \S+ on \S+: build it for this machine$/,
+    },
+    {
+      name: "whose interpreter is missing",
+      className: "fixture.Scripted",
+      why: /^cannot start plugin scripted: \S+\/run is a script for \/no\/such\/python3, which is not there: install it, or correct the script's first line$/,
+    },
+    {
+      name: "whose program has other classes than its plugin.json",
+      className: "fixture.Lying",
+      why: /^the plugin\.json of lying promises the class fixture\.Lying, but its program has only bench\.NullSink: build the program again, or have it write its plugin\.json/,
+    },
+    {
       name: "that crashes in its start",
       className: "fixture.Crashing",
       why: /^cannot start plugin crashing: plugin process \d+ \(crashing\) exited with code 7 before it said hello; its last lines on stderr:\ncannot open the store\nno such host store.test$/,
@@ -214,6 +254,25 @@ export function testRefusals(place: LogPlace): void {
       assert.equal((await host.request("DELETE", `/connectors/${className}`)).status, 204);
     });
   }
+
+  test("a class whose plugin.json says that it is a source, and is a sink, fails with that", async () => {
+    const config = { "connector.class": "fixture.Twisted" };
+    await host.createConnector("twisted", config);
+    let trace: string | undefined;
+    await waitFor(
+      async () => {
+        const { body } = await host.request("GET", "/connectors/twisted/status");
+        trace = body.tasks?.[0]?.trace;
+        return trace !== undefined;
+      },
+      { withinMs: 30_000, what: "the task to fail" },
+    );
+    assert.match(
+      trace ?? "",
+      /the ticket is for a source task, as plugin\.json says of the class: correct its kind there/,
+    );
+    assert.equal((await host.request("DELETE", "/connectors/twisted")).status, 204);
+  });
 
   test("a secret is in no log, no status and no error", async () => {
     const secret = "hunter2-open-sesame";
