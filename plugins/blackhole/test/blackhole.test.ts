@@ -25,7 +25,7 @@ test("after every put the file holds records, bytes and the sum of the touched f
     host.spawn([process.execPath, main], { cwd: folder });
     const path = join(temporary, "count");
     const task = await host.startSink("c", {
-      class: "bench.NullSink",
+      className: "bench.NullSink",
       task: 1,
       taskConfig: { "count.file": path, "touch.field": "id" },
     });

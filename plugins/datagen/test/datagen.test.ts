@@ -20,7 +20,7 @@ async function withTask(
     for (const [partition, offset] of Object.entries(stored)) host.offsets.set(partition, offset);
     host.spawn([process.execPath, main], { cwd: folder });
     const task = await host.startSource("c", {
-      class: "bench.DatagenSource",
+      className: "bench.DatagenSource",
       task: 2,
       taskConfig: { topic: "t", ...config },
     });
@@ -79,7 +79,7 @@ test("a stamp that does not fit is a config error", async () => {
   try {
     host.spawn([process.execPath, main], { cwd: folder });
     const taskConfig = { topic: "t", stamp: "true", "record.size": "10" };
-    const task = await host.startSource("c", { class: "bench.DatagenSource", taskConfig });
+    const task = await host.startSource("c", { className: "bench.DatagenSource", taskConfig });
     assert.match(
       (await task.inbox.next("failure")).text,
       /record\.size must be at least 17, not 10/,

@@ -43,7 +43,7 @@ async function withPlugin(run: (place: Place) => Promise<void>): Promise<void> {
 
 async function startSource({ host, path }: Place, config: Record<string, string> = {}) {
   const taskConfig = { file: path, topic: "t", ...config };
-  const task = await host.startSource("c", { class: sourceClass, taskConfig });
+  const task = await host.startSource("c", { className: sourceClass, taskConfig });
   task.send({ case: "credit", value: { records: 1_000_000n, bytes: 1n << 30n } });
   return { task, reader: new RowReader(task) };
 }
@@ -70,7 +70,7 @@ test("the source has one task with the connector's config, the sink as many as a
       [sinkClass, 3],
     ] as const) {
       const config = { file: "/f", topic: "t", other: "x" };
-      await host.request(name, { case: "startConnector", value: { class: name, config } });
+      await host.request(name, { case: "startConnector", value: { className: name, config } });
       const { kind } = await host.request(name, { case: "taskConfigs", value: { tasksMax: 3 } });
       assert.equal(kind.case, "taskConfigs");
       if (kind.case !== "taskConfigs") return;
@@ -185,10 +185,10 @@ const failures: {
 for (const one of failures) {
   test(`a source with ${one.name} fails and says why`, async () => {
     await withPlugin(async ({ host }) => {
-      const task = await host.startSource("c", { class: sourceClass, taskConfig: one.config });
+      const task = await host.startSource("c", { className: sourceClass, taskConfig: one.config });
       const failure = await task.inbox.next("failure");
       assert.match(failure.text, one.says);
-      assert.equal(failure.class, one.kind);
+      assert.equal(failure.failureClass, one.kind);
       await stop(task);
     });
   });
@@ -198,7 +198,7 @@ async function startSink(
   { host, path }: Place,
   taskConfig: Record<string, string> = { file: path },
 ) {
-  const task = await host.startSink("c", { class: sinkClass, taskConfig });
+  const task = await host.startSink("c", { className: sinkClass, taskConfig });
   await task.inbox.next("started");
   task.send({ case: "topic", value: { id: 1, topic: "t" } });
   task.send({ case: "form", value: { id: 1, encoding: Encoding.TEXT } });
@@ -306,13 +306,13 @@ test("without a file lines go to standard output", async () => {
 test("a file in a missing folder fails the start with its path and what to do", async () => {
   await withPlugin(async ({ host, path }) => {
     const file = join(path, "not", "there");
-    const task = await host.startSink("c", { class: sinkClass, taskConfig: { file } });
+    const task = await host.startSink("c", { className: sinkClass, taskConfig: { file } });
     const failure = await task.inbox.next("failure");
     const start = `Couldn't find or create file '${file}' for FileStreamSinkTask: ENOENT`;
     assert.ok(failure.text.startsWith(start), failure.text);
     assert.ok(failure.stack.includes(start), "the status shows the stack");
     assert.match(failure.hint, /make its folder/);
-    assert.equal(failure.class, FailureClass.CONFIGURATION);
+    assert.equal(failure.failureClass, FailureClass.CONFIGURATION);
     await stop(task);
   });
 });

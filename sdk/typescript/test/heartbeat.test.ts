@@ -69,7 +69,7 @@ test("a sink whose open or close takes long is not shown as idle", async () => {
   await withSink(made, async ({ host, task }) => {
     const partitions = [{ topic: "t", partition: 0 }];
     task.send({ case: "close", value: { partitions } });
-    await beat(host, ({ activity }) => activity === TaskActivity.STOPPING);
+    await beat(host, ({ activity }) => activity === TaskActivity.CLOSING);
     gate.resolve();
     await beat(host, ({ activity }) => activity === TaskActivity.IDLE);
     await stop(task);
