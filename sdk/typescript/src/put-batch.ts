@@ -81,9 +81,16 @@ export class PutBatch {
 
   #readColumns(from: WireReader): void {
     while (from.at < from.end) {
+      const mark = from.at;
       const tag = from.varint();
       if (tag === 0x08) {
         this.count = from.varint();
+        continue;
+      }
+      if ((tag & 7) === 0) {
+        // Protobuf lets a sender write a column as single numbers; hosts do not.
+        from.at = mark;
+        this.#readUnpacked(tag, from);
         continue;
       }
       if ((tag & 7) !== 2) {
@@ -94,6 +101,23 @@ export class PutBatch {
       this.#readColumn(tag >>> 3, new WireReader(from.bytes, from.at, end));
       from.at = end;
     }
+  }
+
+  /** All numbers in a row with the same tag. */
+  #readUnpacked(tag: number, from: WireReader): void {
+    const parts: Uint8Array[] = [];
+    while (from.at < from.end) {
+      const mark = from.at;
+      if (from.varint() !== tag) {
+        from.at = mark;
+        break;
+      }
+      const start = from.at;
+      from.skip(0);
+      parts.push(from.bytes.subarray(start, from.at));
+    }
+    const bytes = Buffer.concat(parts);
+    this.#readColumn(tag >>> 3, new WireReader(bytes, 0, bytes.length));
   }
 
   #readColumn(field: number, from: WireReader): void {

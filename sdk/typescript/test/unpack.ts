@@ -29,10 +29,16 @@ const encodings = {
 
 /** The host's memory of a source stream: definitions as they come, batches as rows. */
 export class Unpacker {
+  readonly #as: "utf8" | "hex";
   #topics = new Map<number, string>();
   #names = new Map<number, string>();
   #forms = new Map<number, FormDef>();
   #partitions = new Map<number, string>();
+
+  /** `as`: how the bytes of keys, values and headers are shown. */
+  constructor(as: "utf8" | "hex" = "utf8") {
+    this.#as = as;
+  }
 
   /** True when the message was a definition. */
   define({ kind }: SourceTaskMessage): boolean {
@@ -65,7 +71,7 @@ export class Unpacker {
       return {
         encoding: form === undefined ? "null" : encodings[form.encoding as 1 | 2 | 3],
         schema: form?.schema ?? null,
-        text: size === 0 ? null : arena.toString("utf8", start, at),
+        text: size === 0 ? null : arena.toString(this.#as, start, at),
       };
     };
     let timestamp = 0n;
