@@ -11,6 +11,7 @@ import { latency } from "./latency.ts";
 import { thisMachine } from "./machine.ts";
 import { memory } from "./memory.ts";
 import { lanes, path } from "./path.ts";
+import { sdk } from "./sdk.ts";
 import { start } from "./start.ts";
 
 /** What the command line asks of every benchmark; undefined = the benchmark's own choice. */
@@ -29,6 +30,7 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<Sec
   lanes,
   batches,
   kafka,
+  sdk,
 };
 /** `lanes` and `batches` are for whoever works on converters and on the codec; `kafka` needs a JDK. */
 const all = ["path", "start", "latency", "memory"];
@@ -41,9 +43,10 @@ const usage = `usage: npm run bench -- NAME … [options]
   lanes     path for every way a converter can go
   batches   record batches alone: encode, decode, checksum, each codec
   kafka     our client, kafkajs' and Java's against one broker, and the path through a host
+  sdk       a plugin in each language against the gateway alone: records/s, CPU, start, idle memory
   all       ${all.join(", ")}
   --rounds N    how often each is measured
-  --records N   records of a round (path, lanes, batches, kafka)
+  --records N   records of a round (path, lanes, batches, kafka, sdk)
   --seconds N   how long a round takes (latency, memory)
   --json        one JSON object on stdout, the tables on stderr`;
 

@@ -7,6 +7,8 @@ export interface Figure {
   readonly values: readonly number[];
   /** The most it should be. */
   readonly aim?: number;
+  /** The least it should be. */
+  readonly least?: number;
 }
 
 export interface Row {
@@ -57,14 +59,15 @@ export function textOf({ title, rows }: Section): string {
   return [title, ...lines.map((line) => `  ${line.trimEnd()}`)].join("\n");
 }
 
-function cellOf({ what, unit, values, aim }: Figure): string {
+function cellOf({ what, unit, values, aim, least }: Figure): string {
   const middle = median(values);
   const digits = middle >= 100 ? 0 : middle >= 10 ? 1 : 2;
   const text = (value: number) => value.toFixed(digits);
   const spread =
     values.length > 1 ? ` (${text(Math.min(...values))}–${text(Math.max(...values))})` : "";
   const verdict = aim === undefined ? "" : middle <= aim ? ` ≤ ${aim}` : ` MISSES ${aim}`;
-  return `${what} ${text(middle)}${spread} ${unit}${verdict}`;
+  const enough = least === undefined ? "" : middle >= least ? ` ≥ ${least}` : ` MISSES ${least}`;
+  return `${what} ${text(middle)}${spread} ${unit}${verdict}${enough}`;
 }
 
 /** A section for a program: every value, and their median. */
