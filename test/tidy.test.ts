@@ -23,7 +23,7 @@ const seesAll = /^src\/(host|main|check)\.ts$|^src\/command\//;
 /** Where each package may be imported; a new dependency needs a row. */
 const homes: Record<string, string[]> = {
   "@bufbuild/protobuf": ["src/plugin", "src/conformance", "sdk/typescript"],
-  "@bulkhead/sdk": ["plugins"],
+  "@bulkhead/sdk": ["plugins", "sdk/typescript/examples"],
   "@node-rs/crc32": ["src/batch"],
   "@toondepauw/node-zstd": ["src/batch"],
   "@grpc/grpc-js": ["src/plugin", "src/conformance", "sdk/typescript"],

@@ -12,8 +12,26 @@ export interface ColumnsRules {
 
 /** @throws TaskError `plugin.protocol_error` with a sentence on the column that breaks a rule. */
 export function checkSourceColumns(columns: Columns, rules: ColumnsRules): void {
+  checkColumns(columns, rules, "topics");
+  checkOffsets(columns, rules);
+}
+
+/** As `checkSourceColumns`, of what a stage sends back; a converter's records need no topic. */
+export function checkStageColumns(
+  columns: Columns,
+  rules: Omit<ColumnsRules, "offsetMode">,
+  needs: "topics" | "no topics",
+): void {
+  checkColumns(columns, rules, needs);
+}
+
+function checkColumns(
+  columns: Columns,
+  rules: Omit<ColumnsRules, "offsetMode">,
+  needs: "topics" | "no topics",
+): void {
   const { definitions } = rules;
-  if (columns.count > 0) checkShape(columns);
+  if (columns.count > 0) checkShape(columns, needs);
   else checkEmpty(columns);
   const size = sizeOf(columns);
   if (size > rules.messageBytesMax) {
@@ -26,10 +44,9 @@ export function checkSourceColumns(columns: Columns, rules: ColumnsRules): void 
   checkIds("value_forms", columns.valueForms, definitions.forms);
   checkIds("header_names", columns.headerNames, definitions.names);
   checkIds("header_forms", columns.headerForms, definitions.forms);
-  checkOffsets(columns, rules);
 }
 
-function checkShape(columns: Columns): void {
+function checkShape(columns: Columns, needs: "topics" | "no topics"): void {
   const n = columns.count;
   // Both bounds hold for what columns-decode.ts has read; the generated decoder knows neither.
   if (n > limits.batchRecordsMax) {
@@ -40,7 +57,8 @@ function checkShape(columns: Columns): void {
   zeroOrAll("value_sizes", columns.valueSizes.length, n);
   zeroOneOrAll("key_forms", columns.keyForms.length, n);
   zeroOneOrAll("value_forms", columns.valueForms.length, n);
-  if (columns.topics.length === 0) throw wrongLength("topics", 0, `1 or ${n}`);
+  if (columns.topics.length === 0 && needs === "topics")
+    throw wrongLength("topics", 0, `1 or ${n}`);
   zeroOneOrAll("topics", columns.topics.length, n);
   zeroOneOrAll("partitions", columns.partitions.length, n);
   zeroOneOrAll("timestamps", columns.timestamps.length, n);

@@ -19,8 +19,8 @@ export interface WireRecords {
 /** "irregular": the generated decoder has to read it. */
 export type Decoded = WireRecords | "irregular";
 
-/** Which columns belong to the sender; others are skipped. */
-export type Side = "source" | "sink";
+/** Which columns belong to the sender; others are skipped. A stage's have neither side's own. */
+export type Side = "source" | "sink" | "stage";
 
 /** Field `records` of SourceTaskMessage, as a length-delimited tag. */
 const recordsTag = (8 << 3) | 2;
@@ -131,7 +131,7 @@ export function decodeColumns(reader: WireReader, side: Side): Columns | "irregu
     columns.sourcePartitions = uints(14, "source_partitions", limits.idMax);
     columns.offsetSizes = uints(15, "offset_sizes", Math.max(n, columns.sourcePartitions.length));
     columns.offsetArena = bytes.subarray(spans.start[16], spans.end[16]);
-  } else {
+  } else if (side === "sink") {
     columns.offsets = deltas(17, "offsets", n);
     columns.timestampTypes = uints(18, "timestamp_types", n);
     columns.originalTopics = uints(19, "original_topics", n);

@@ -1,5 +1,5 @@
 /**
- * Writes a `Put` to the wire from `Columns`. The columns go through one scratch buffer that is used
+ * Writes a `Put` or a `StageBatch` to the wire from `Columns`. The columns go through one scratch buffer that is used
  * again, so that the message is made in one piece of exactly its size; the arena is copied once.
  */
 import type { Columns } from "../record/columns.ts";
@@ -12,13 +12,23 @@ const ends = new Uint32Array(21);
 
 /** The bytes of HostSinkMessage{put}. The columns are not needed afterwards. */
 export function encodePut(putSeq: number, epoch: number, columns: Columns): Buffer {
+  return encodeBatch(8, putSeq, epoch, columns);
+}
+
+/** The bytes of HostStageMessage{batch}, without what is a source's own (14 to 16). */
+export function encodeStageBatch(seq: number, operation: number, columns: Columns): Buffer {
+  return encodeBatch(5, seq, operation, columns);
+}
+
+/** A message of two numbers and columns, in a field of an envelope. */
+function encodeBatch(field: number, first: number, second: number, columns: Columns): Buffer {
   const columnsBytes = packSink(columns);
-  const putBytes =
-    varintField(1, putSeq) + varintField(2, epoch) + lengthOf(columnsBytes) + 1 + columnsBytes;
-  const message = Buffer.allocUnsafe(1 + lengthOf(putBytes) + putBytes);
-  let at = writeVarint(message, writeVarint(message, 0, (8 << 3) | 2), putBytes);
-  at = writeVarintField(message, at, 1, putSeq);
-  at = writeVarintField(message, at, 2, epoch);
+  const batchBytes =
+    varintField(1, first) + varintField(2, second) + lengthOf(columnsBytes) + 1 + columnsBytes;
+  const message = Buffer.allocUnsafe(1 + lengthOf(batchBytes) + batchBytes);
+  let at = writeVarint(message, writeVarint(message, 0, (field << 3) | 2), batchBytes);
+  at = writeVarintField(message, at, 1, first);
+  at = writeVarintField(message, at, 2, second);
   at = writeVarint(message, writeVarint(message, at, (3 << 3) | 2), columnsBytes);
   writeColumns(message, at, columns);
   return message;

@@ -15,6 +15,7 @@ import {
   type SourceTaskHello,
   SourceTaskMessageSchema,
 } from "./gen/bulkhead/plugin/v1/source_pb.ts";
+import { type StageHello, StageMessageSchema } from "./gen/bulkhead/plugin/v1/stage_pb.ts";
 import { type ByteStream, serviceDefinition } from "./grpc-service.ts";
 import { limits } from "./limits.ts";
 import { protocolError } from "./protocol-error.ts";
@@ -35,6 +36,7 @@ export interface GatewayOptions {
 export type AcceptSession = (call: ByteStream, hello: Hello) => void;
 export type AcceptSource = (call: ByteStream, hello: SourceTaskHello) => void;
 export type AcceptSink = (call: ByteStream, hello: SinkTaskHello) => void;
+export type AcceptStage = (call: ByteStream, hello: StageHello) => void;
 
 /** A secret that was handed out; void it when its time is over. */
 export interface Expectation {
@@ -54,6 +56,7 @@ export class Gateway {
   readonly #sessions = new WireSecrets<AcceptSession>();
   readonly #sources = new WireSecrets<AcceptSource>();
   readonly #sinks = new WireSecrets<AcceptSink>();
+  readonly #stages = new WireSecrets<AcceptStage>();
   #strangers = 0;
 
   private constructor(options: GatewayOptions, folder: SocketFolder) {
@@ -69,7 +72,7 @@ export class Gateway {
       session: (call: ByteStream) => this.#meet(call, () => this.#session(call)),
       sourceTask: (call: ByteStream) => this.#meet(call, () => this.#sourceTask(call)),
       sinkTask: (call: ByteStream) => this.#meet(call, () => this.#sinkTask(call)),
-      stage: (call: ByteStream) => refuseCall(call, status.UNIMPLEMENTED, "stages are not served"),
+      stage: (call: ByteStream) => this.#meet(call, () => this.#stage(call)),
     });
   }
 
@@ -116,6 +119,12 @@ export class Gateway {
   /** The ticket for one sink task's stream. */
   expectSink(accept: AcceptSink): Expectation {
     const { secret, void: revoke } = this.#sinks.issue(accept);
+    return { secret, void: revoke };
+  }
+
+  /** The ticket for one stage's stream. */
+  expectStage(accept: AcceptStage): Expectation {
+    const { secret, void: revoke } = this.#stages.issue(accept);
     return { secret, void: revoke };
   }
 
@@ -224,6 +233,16 @@ export class Gateway {
       const accept = this.#sinks.take(kind.value.ticket);
       if (accept === undefined)
         refuseTicket(call, this.#sources.take(kind.value.ticket) && "source");
+      else accept(call, kind.value);
+    };
+  }
+
+  #stage(call: ByteStream): (message: Buffer) => void {
+    return (message) => {
+      const { kind } = decodeMessage(StageMessageSchema, message);
+      if (kind.case !== "hello") throw protocolError("a stage began without its hello");
+      const accept = this.#stages.take(kind.value.ticket);
+      if (accept === undefined) refuseTicket(call, undefined);
       else accept(call, kind.value);
     };
   }

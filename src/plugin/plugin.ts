@@ -5,7 +5,16 @@
 
 import type { ConfigKey } from "../config/config-def.ts";
 import type { VersionWish } from "../config/version-range.ts";
+import type { StageStart, StageStream } from "./stage-stream.ts";
 import type { SinkPartition, SinkStream, SourceOffset, SourceStream } from "./streams.ts";
+
+export type {
+  StageOperation,
+  StagePart,
+  StageRun,
+  StageStart,
+  StageStream,
+} from "./stage-stream.ts";
 
 export type {
   FlushResult,
@@ -188,6 +197,11 @@ export interface PluginProcess {
   /** Resolves when the task's stream is open and the user's start has returned. */
   startSourceTask(start: TaskStart, signal: AbortSignal): Promise<SourceStream>;
   startSinkTask(start: TaskStart, signal: AbortSignal): Promise<SinkStream>;
+  /**
+   * A transform, predicate or converter of this plugin; resolves when the user's start has returned.
+   * @throws TaskError `plugin.unsupported` where the plugin has no capability `stages`
+   */
+  openStage(start: StageStart, signal: AbortSignal): Promise<StageStream>;
 }
 
 /** What a plugin's own validation says; keys it does not name keep the host's answer. */

@@ -1,5 +1,6 @@
 /** A plugin process as the rest of the host sees it: requests over its session, tasks as streams. */
 
+import { randomUUID } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { within } from "../base/deadline.ts";
 import { deferred } from "../base/deferred.ts";
@@ -17,6 +18,7 @@ import {
 } from "./gen/bulkhead/plugin/v1/config_pb.ts";
 import {
   AlterOffsetsRequestSchema,
+  CloseStageRequestSchema,
   StartConnectorRequestSchema,
   StopConnectorRequestSchema,
   TaskConfigsRequestSchema,
@@ -32,6 +34,8 @@ import type {
   PluginProcess,
   SinkStream,
   SourceStream,
+  StageStart,
+  StageStream,
   TaskStart,
   ValidationAnswer,
 } from "./plugin.ts";
@@ -40,9 +44,15 @@ import { exitWords } from "./process.ts";
 import { protocolError } from "./protocol-error.ts";
 import { RemoteSink } from "./remote-sink.ts";
 import { RemoteSource } from "./remote-source.ts";
+import { RemoteStage } from "./remote-stage.ts";
 import type { RequestCase, RequestOf, RequestOptions, ResultOf, Session } from "./session.ts";
 import type { TaskStreamOptions } from "./task-stream.ts";
-import { alterOffsetsToProto, configToProto, startTaskToProto } from "./to-proto.ts";
+import {
+  alterOffsetsToProto,
+  configToProto,
+  openStageToProto,
+  startTaskToProto,
+} from "./to-proto.ts";
 
 export interface RemoteProcessOptions {
   gateway: Gateway;
@@ -66,6 +76,25 @@ interface Starting {
   readonly ended: Promise<string>;
   stop(timeoutMs: number): Promise<Failure | undefined>;
 }
+
+/** A task or stage that is to start. */
+interface StreamStart {
+  readonly connector: string;
+  readonly className: string;
+  readonly startMsMax: number;
+  readonly taskName: string;
+  /** What messages call it. */
+  readonly called: string;
+}
+
+type Expect<S> = (
+  session: Session,
+  options: TaskStreamOptions,
+  opened: (stream: S) => void,
+) => Expectation;
+
+/** Asks the plugin to open the stream that the ticket is for. */
+type Ask = (ticket: string, options: RequestOptions) => Promise<unknown>;
 
 export class RemoteProcess implements PluginProcess {
   readonly #child: PluginEnd;
@@ -212,64 +241,107 @@ export class RemoteProcess implements PluginProcess {
     );
   }
 
-  async #startTask<S extends Starting>(
+  async openStage(start: StageStart, signal: AbortSignal): Promise<StageStream> {
+    const { gateway, plugin } = this.#options;
+    const { connector, task, alias } = start;
+    const taskName = `${connector}-${task}`;
+    const called = `stage ${alias === "" ? start.className : alias} of ${taskName}`;
+    const session = await this.#session(`open ${called}`);
+    if (!session.has("stages")) {
+      const text = `cannot open ${called}: plugin ${plugin.name} cannot run transforms, predicates or converters`;
+      const hint = "it lacks the capability `stages`; build it with a newer SDK";
+      throw new TaskError("plugin.request_failed", text, { hint });
+    }
+    const stageId = randomUUID();
+    const askToClose = (timeoutMs: number) =>
+      this.#closeStage(session, connector, stageId, timeoutMs);
+    return this.#startStream<RemoteStage>(
+      { ...start, taskName, called },
+      signal,
+      (_session, options, opened) =>
+        gateway.expectStage((call) => opened(new RemoteStage(call, { ...options, askToClose }))),
+      (ticket, options) =>
+        this.#request("openStage", openStageToProto(start, stageId, ticket), options),
+    );
+  }
+
+  /** Resolves with what the user's stop threw. */
+  async #closeStage(
+    session: Session,
+    connector: string,
+    stageId: string,
+    timeoutMs: number,
+  ): Promise<Failure | undefined> {
+    const value = create(CloseStageRequestSchema, { stageId });
+    const options = { connector, timeoutMs, atOnce: true };
+    const reply = await session.request("closeStage", value, options);
+    return reply.case === "failure" ? failureFromProto(reply.value) : undefined;
+  }
+
+  #startTask<S extends Starting>(
     start: TaskStart,
     signal: AbortSignal,
-    expect: (
-      session: Session,
-      options: TaskStreamOptions,
-      opened: (stream: S) => void,
-    ) => Expectation,
+    expect: Expect<S>,
   ): Promise<S> {
     const taskName = `${start.connector}-${start.task}`;
-    const session = await this.#session(`start task ${taskName}`);
-    await this.#mustHave(start.className, `start task ${taskName}`);
+    const what = { ...start, taskName, called: `task ${taskName}` };
+    return this.#startStream(what, signal, expect, (ticket, options) =>
+      this.#request("startTask", startTaskToProto(start, ticket), options),
+    );
+  }
+
+  async #startStream<S extends Starting>(
+    what: StreamStart,
+    signal: AbortSignal,
+    expect: Expect<S>,
+    ask: Ask,
+  ): Promise<S> {
+    const { taskName, called } = what;
+    const session = await this.#session(`start ${called}`);
+    await this.#mustHave(what.className, `start ${called}`);
     const opened = deferred<S>();
     let stream: S | undefined;
     const { messageBytesMax } = this.#options;
     const whyGone = () => this.#child.whyGone();
     const { streamsOver } = this.#child;
-    const common = { taskName, messageBytesMax, whyGone, streamsOver };
+    const common = { taskName, called, messageBytesMax, whyGone, streamsOver };
     const ticket = expect(session, common, (one) => {
       stream = one;
       opened.resolve(one);
     });
     try {
-      return await this.#untilStarted(start, signal, ticket, opened.promise, taskName);
+      return await this.#untilStarted(what, signal, ask, ticket, opened.promise);
     } catch (error) {
       ticket.void();
-      if (stream !== undefined) await this.#giveUp(stream, taskName);
+      if (stream !== undefined) await this.#giveUp(stream, called);
       throw error;
     }
   }
 
   /** Reply, stream and Started may come in any order but the last; all within one deadline. */
   async #untilStarted<S extends Starting>(
-    start: TaskStart,
+    what: StreamStart,
     signal: AbortSignal,
+    ask: Ask,
     ticket: Expectation,
     opened: Promise<S>,
-    taskName: string,
   ): Promise<S> {
+    const { called, connector } = what;
     const late = deferred<never>();
-    const startMsMax = this.#options.startMsMax ?? start.startMsMax;
+    const startMsMax = this.#options.startMsMax ?? what.startMsMax;
     const timer = setTimeout(() => {
-      const text = `task ${taskName} did not start within ${startMsMax} ms`;
+      const text = `${called} did not start within ${startMsMax} ms`;
       late.reject(new TaskError("plugin.request_timeout", text));
     }, startMsMax);
     const abort = () => late.reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     try {
-      const replied = this.#request("startTask", startTaskToProto(start, ticket.secret), {
-        connector: start.connector,
-        timeoutMs: startMsMax,
-        signal,
-        atOnce: true,
-      });
+      const options = { connector, timeoutMs: startMsMax, signal, atOnce: true };
+      const replied = ask(ticket.secret, options);
       replied.catch((error: unknown) => late.reject(error));
       const stream = await Promise.race([opened, late.promise]);
       const failure = await Promise.race([stream.started, late.promise]);
-      if (failure !== undefined) throw failureError(`start task ${taskName}`, failure);
+      if (failure !== undefined) throw failureError(`start ${called}`, failure);
       return stream;
     } finally {
       clearTimeout(timer);
@@ -281,14 +353,14 @@ export class RemoteProcess implements PluginProcess {
    * A task that did not start is stopped all the same; one that does not stop by its deadline takes
    * all with it. A stream that just ended says nothing about its neighbours.
    */
-  async #giveUp(stream: Starting, taskName: string): Promise<void> {
+  async #giveUp(stream: Starting, called: string): Promise<void> {
     const over = await within(stream.ended, 0, undefined);
     if (over !== undefined) return;
     try {
       await stream.stop(this.#options.stopMsMax);
     } catch (error) {
       if (!isLate(error)) return;
-      await this.#options.condemn(`task ${taskName} neither started nor stopped in time`);
+      await this.#options.condemn(`${called} neither started nor stopped in time`);
     }
   }
 

@@ -34,7 +34,10 @@ import { ReplyParts } from "./reply-parts.ts";
 export const protocolVersion = 1;
 
 /** What the host offers; a plugin gets those it has too. */
-export const hostCapabilities: readonly string[] = ["canonical_json"];
+export const hostCapabilities: readonly string[] = ["canonical_json", "stages"];
+
+/** Requests that never queue; a connector's stop leaves them alone. */
+const ofTasks: readonly RequestCase[] = ["startTask", "openStage", "closeStage"];
 
 export interface SessionOptions extends CallParts {
   messageBytesMax: number;
@@ -150,10 +153,10 @@ export class Session {
     }
   }
 
-  /** Asks the plugin to give up what it does for a connector, StartTask aside. */
+  /** Asks the plugin to give up what it does for a connector, what it does for its tasks aside. */
   cancelRequests(connector: string): void {
     for (const [id, open] of this.#open) {
-      if (open.connector === connector && open.kind !== "startTask") this.#cancel(id);
+      if (open.connector === connector && !ofTasks.includes(open.kind)) this.#cancel(id);
     }
   }
 

@@ -15,6 +15,8 @@ import { refusalOf } from "./refused-message.ts";
 export interface TaskStreamOptions {
   /** `file-0`, for messages. */
   taskName: string;
+  /** What messages call it, where it is no task of that name. */
+  called?: string;
   messageBytesMax: number;
   /** Why the process is gone; undefined when it is not. */
   whyGone: () => Promise<string | undefined>;
@@ -25,7 +27,8 @@ export interface TaskStreamOptions {
 export interface TaskStreamParts extends TaskStreamOptions {
   /** Takes one message. What it throws ends the stream as a protocol error. */
   receive: (message: Buffer) => void;
-  encodeStop: (timeoutMs: number) => Uint8Array;
+  /** Undefined: its end is asked for elsewhere, and the plugin's half-close answers. */
+  encodeStop?: (timeoutMs: number) => Uint8Array;
   /** The stream is over: whoever waits for an answer gets the error. */
   onEnd: (error: TaskError) => void;
   onDrain?: () => void;
@@ -65,7 +68,7 @@ export class TaskStream<E extends object> {
     this.#parts = parts;
     this.outbox = new Outbox(call, parts.messageBytesMax, parts.onDrain);
     call.on("data", (message: Buffer) => this.#receive(message));
-    call.once("end", () => this.#lost("the plugin closed its stream without Stopped"));
+    call.once("end", () => this.#closedByPlugin());
     call.once("cancelled", () => this.#lost(refusalOf(call) ?? "its stream broke off"));
     parts.streamsOver?.addEventListener("abort", this.#cut, { once: true });
     // A good ticket is answered at once: only then the plugin runs user code.
@@ -190,11 +193,12 @@ export class TaskStream<E extends object> {
     if (this.#state.at === "ended") throw await this.gone();
     const stopped = deferred<Failure | undefined>();
     this.#state = { at: "stopping", stopped };
-    this.outbox.send(this.#parts.encodeStop(timeoutMs));
+    const { encodeStop } = this.#parts;
+    if (encodeStop !== undefined) this.outbox.send(encodeStop(timeoutMs));
     const late = Symbol("late");
     const answer = await within(stopped.promise, timeoutMs, late);
     if (answer !== late) return answer as Failure | undefined;
-    const text = `task ${this.#parts.taskName} did not stop within ${timeoutMs} ms`;
+    const text = `${this.#name} did not stop within ${timeoutMs} ms`;
     this.#over(text, status.DEADLINE_EXCEEDED);
     throw new TaskError("plugin.request_timeout", text);
   }
@@ -208,9 +212,13 @@ export class TaskStream<E extends object> {
     return this.#goneError();
   }
 
+  get #name(): string {
+    return this.#parts.called ?? `task ${this.#parts.taskName}`;
+  }
+
   #goneError(): TaskError {
     const reason = this.#state.at === "ended" ? this.#state.reason : "it was stopped";
-    return new TaskError("plugin.gone", `task ${this.#parts.taskName} is gone: ${reason}`);
+    return new TaskError("plugin.gone", `${this.#name} is gone: ${reason}`);
   }
 
   #receive(message: Buffer): void {
@@ -225,6 +233,13 @@ export class TaskStream<E extends object> {
     }
   }
 
+  #closedByPlugin(): void {
+    const { encodeStop } = this.#parts;
+    if (encodeStop !== undefined) this.#lost("the plugin closed its stream without Stopped");
+    else if (this.#state.at === "stopping") this.takeStopped(undefined);
+    else this.#lost("the plugin closed its stream without being asked");
+  }
+
   /** The stream went away. The process's own end says more, when it comes. */
   #lost(how: string): void {
     if (this.over) return;
@@ -234,7 +249,7 @@ export class TaskStream<E extends object> {
     void this.#parts.whyGone().then((exit) => {
       this.#state = { at: "ended", reason: exit ?? how };
       if (waiting.at === "stopping") waiting.stopped.reject(this.#goneError());
-      this.#finish(exit ?? `task ${this.#parts.taskName}: ${how}`);
+      this.#finish(exit ?? `${this.#name}: ${how}`);
     });
   }
 

@@ -15,6 +15,7 @@ import type {
   Run,
   SinkOffset,
   SourceOffset,
+  StageStart,
   TaskStart,
 } from "./plugin.ts";
 
@@ -86,6 +87,23 @@ export function alterOffsetsToProto(
 /** A copy that protobuf may keep. */
 export function configToProto(config: ConnectorConfig): Record<string, string> {
   return { ...config };
+}
+
+export function openStageToProto(
+  start: StageStart,
+  stageId: string,
+  ticket: string,
+): pbConnector.OpenStageRequest {
+  const { task, alias, className, config, isKey } = start;
+  return create(pbConnector.OpenStageRequestSchema, {
+    stageId,
+    task,
+    alias,
+    className,
+    config: configToProto(config),
+    isKey,
+    ticket,
+  });
 }
 
 /** The host runs the converters; there are no transactions and no errant reporter in this version. */

@@ -120,6 +120,7 @@ export class FakePlugin {
         );
         return { taskClass: "fake.Task", configs };
       },
+      openStage: unused,
       startSourceTask: unused,
       startSinkTask: unused,
     };

@@ -25,7 +25,7 @@ export class Channel {
   }
 
   /** `address` empty = the session's own. */
-  open(method: "Session" | "SourceTask" | "SinkTask", address = ""): ByteStream {
+  open(method: "Session" | "SourceTask" | "SinkTask" | "Stage", address = ""): ByteStream {
     return this.#client(address === "" ? this.#launch.address : address).makeBidiStreamRequest(
       service + method,
       (message: Uint8Array) => Buffer.from(message.buffer, message.byteOffset, message.length),

@@ -10,8 +10,9 @@ import { type Failure, FailureClass, FailureCode } from "./gen/bulkhead/plugin/v
 import type { EventSchema, ReplySchema, Request } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import type { HostCalls } from "./host-calls.ts";
 import type { LogBuffer } from "./log.ts";
-import type { Plugin, PluginClass } from "./plugin.ts";
+import type { ConnectorClass, Plugin, PluginClass } from "./plugin.ts";
 import { ConfigError } from "./plugin-error.ts";
+import type { StageClass } from "./stage.ts";
 import { validateConfig } from "./validate.ts";
 
 type ReplyKind = NonNullable<MessageInitShape<typeof ReplySchema>["kind"]>;
@@ -25,7 +26,7 @@ export interface CallsHost {
 }
 
 interface Instance {
-  readonly found: PluginClass;
+  readonly found: ConnectorClass;
   readonly texts: ConfigTexts;
   readonly cancel: AbortController;
   /** Resolves when the monitor has returned. */
@@ -106,7 +107,7 @@ export class ConnectorCalls {
 
   async #start(connector: string, name: string, texts: ConfigTexts): Promise<void> {
     await this.stop(connector);
-    const found = findClass(this.#host.plugin, name);
+    const found = findConnector(this.#host.plugin, name);
     const definition: ConnectorDefinition<ConfigKeys> = found.definition;
     const config = parseConfig(definition.config ?? {}, texts);
     const cancel = new AbortController();
@@ -174,7 +175,7 @@ export class ConnectorCalls {
 }
 
 /** A source that does not say how to split its work has one task; a sink as many as allowed. */
-function defaultTaskConfigs(found: PluginClass, texts: ConfigTexts, tasksMax: number) {
+function defaultTaskConfigs(found: ConnectorClass, texts: ConfigTexts, tasksMax: number) {
   return Array.from({ length: found.kind === "source" ? 1 : tasksMax }, () => texts);
 }
 
@@ -184,6 +185,22 @@ export function findClass(plugin: Plugin, name: string): PluginClass {
   if (found !== undefined) return found;
   const known = plugin.classes.map((one) => one.definition.class).join(", ");
   throw new ConfigError(`plugin ${plugin.name} has no class ${name}; it has ${known}`);
+}
+
+/** @throws ConfigError when it is none, or not a source or sink */
+export function findConnector(plugin: Plugin, name: string): ConnectorClass {
+  const found = findClass(plugin, name);
+  if (found.kind === "source" || found.kind === "sink") return found;
+  throw new ConfigError(`class ${name} is a ${found.kind}, not a source or sink`);
+}
+
+/** @throws ConfigError when it is none, or a source or sink */
+export function findStage(plugin: Plugin, name: string): StageClass {
+  const found = findClass(plugin, name);
+  if (found.kind !== "source" && found.kind !== "sink") return found;
+  throw new ConfigError(
+    `class ${name} is a ${found.kind}, not a transform, predicate or converter`,
+  );
 }
 
 function supportOf(said: boolean | undefined): Support {

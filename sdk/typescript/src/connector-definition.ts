@@ -54,18 +54,24 @@ export interface ValidateContext<Keys extends ConfigKeys> {
   visible(key: keyof Keys & string, visible: boolean): void;
 }
 
-/** What sources and sinks have in common. */
-export interface ConnectorDefinition<Keys extends ConfigKeys> {
-  /** The full name that configs use as `connector.class`. */
+/** What all classes of a plugin have in common. */
+export interface ClassDefinition<Keys extends ConfigKeys> {
+  /** The full name that configs use, as `connector.class` or as a `type`. */
   readonly class: string;
-  /** The name that task configs show; the class with `Task` for `Connector` unless said. */
-  readonly taskClass?: string;
   /** The plugin's version unless said. */
   readonly version?: string;
   readonly aliases?: readonly string[];
   readonly documentationUrl?: string;
   /** The keys; see `config`. */
   readonly config?: Keys;
+  /** Checks beyond what the declared keys say. */
+  validate?(context: ValidateContext<Keys>): void | Promise<void>;
+}
+
+/** What sources and sinks have in common. */
+export interface ConnectorDefinition<Keys extends ConfigKeys> extends ClassDefinition<Keys> {
+  /** The name that task configs show; the class with `Task` for `Connector` unless said. */
+  readonly taskClass?: string;
   /**
    * Splits the work: the config of each task, at most `tasksMax` of them. Keys that it leaves out
    * have the connector's value.
@@ -73,8 +79,6 @@ export interface ConnectorDefinition<Keys extends ConfigKeys> {
   taskConfigs?(
     context: TaskConfigsContext<Keys>,
   ): readonly ConfigTexts[] | Promise<readonly ConfigTexts[]>;
-  /** Checks beyond what the declared keys say. */
-  validate?(context: ValidateContext<Keys>): void | Promise<void>;
   /**
    * Runs beside the tasks, once for the connector, until the signal fires; for watching the source
    * system. An error fails the connector.

@@ -3,6 +3,7 @@ import { jsonWriter, writeJson } from "./canonical-json.ts";
 import { Encoding } from "./gen/bulkhead/plugin/v1/record_pb.ts";
 import { SourceTaskMessageSchema } from "./gen/bulkhead/plugin/v1/source_pb.ts";
 import { DataError } from "./plugin-error.ts";
+import type { InForm } from "./put-batch.ts";
 import { logicalName, type Schema } from "./schema.ts";
 import { schemaText } from "./schema-text.ts";
 import type { SourcePartition } from "./source-record.ts";
@@ -20,6 +21,11 @@ export interface OutForm {
   readonly write: (value: unknown) => string;
 }
 
+type Definition = NonNullable<MessageInitShape<typeof SourceTaskMessageSchema>["kind"]>;
+
+/** A definition as a message of the stream that it goes out on. */
+export type EncodeDefinition = (kind: Definition) => Uint8Array;
+
 /** Form 0: null without schema. */
 export const nullForm: OutForm = { id: 0, encoding: "bytes", write: writeJson };
 
@@ -29,12 +35,14 @@ export const nullForm: OutForm = { id: 0, encoding: "bytes", write: writeJson };
  */
 export class OutDefinitions {
   readonly #send: (message: Uint8Array) => void;
+  readonly #encode: EncodeDefinition;
   #topics = new Map<string, number>();
   #names = new Map<string, number>();
   #partitions = new Map<string, number>();
   #partitionTexts: string[] = [];
   #formIds = new Map<string, number>();
   #formsBySchema = new WeakMap<Schema, OutForm>();
+  #idsByForm = new WeakMap<InForm, number>();
   readonly #plain: Record<OutForm["encoding"], OutForm | undefined> = {
     bytes: undefined,
     text: undefined,
@@ -48,8 +56,12 @@ export class OutDefinitions {
   #lastPartition: SourcePartition | null | undefined = null;
   #lastPartitionId = 0;
 
-  constructor(send: (message: Uint8Array) => void) {
+  constructor(
+    send: (message: Uint8Array) => void,
+    encode: EncodeDefinition = encodeSourceDefinition,
+  ) {
     this.#send = send;
+    this.#encode = encode;
   }
 
   /** Numbering begins again at 1. */
@@ -60,6 +72,7 @@ export class OutDefinitions {
     this.#partitionTexts = [];
     this.#formIds = new Map();
     this.#formsBySchema = new WeakMap();
+    this.#idsByForm = new WeakMap();
     for (const encoding of plainEncodings) this.#plain[encoding] = undefined;
     this.#liveBytes = 0;
     this.#lastTopicId = 0;
@@ -129,6 +142,16 @@ export class OutDefinitions {
     return this.#plain[encoding] ?? this.#newPlainForm(encoding);
   }
 
+  /** The id for a value that goes on as it came. */
+  sameForm(form: InForm): number {
+    let id = this.#idsByForm.get(form);
+    if (id === undefined) {
+      id = form.id === 0 ? 0 : this.#formId(form.encoding, form.schemaText);
+      this.#idsByForm.set(form, id);
+    }
+    return id;
+  }
+
   #newPlainForm(encoding: OutForm["encoding"]): OutForm {
     const form = { id: this.#formId(encoding, undefined), encoding, write: writeJson };
     this.#plain[encoding] = form;
@@ -170,9 +193,8 @@ export class OutDefinitions {
     return id;
   }
 
-  #define(kind: NonNullable<MessageInitShape<typeof SourceTaskMessageSchema>["kind"]>): void {
-    const message = create(SourceTaskMessageSchema, { kind });
-    const bytes = toBinary(SourceTaskMessageSchema, message);
+  #define(kind: Definition): void {
+    const bytes = this.#encode(kind);
     this.#liveBytes += bytes.length;
     const most = Math.max(
       this.#topics.size,
@@ -187,6 +209,10 @@ export class OutDefinitions {
 }
 
 const encodings = { bytes: Encoding.BYTES, text: Encoding.TEXT, json: Encoding.JSON } as const;
+
+function encodeSourceDefinition(kind: Definition): Uint8Array {
+  return toBinary(SourceTaskMessageSchema, create(SourceTaskMessageSchema, { kind }));
+}
 
 /** A lone surrogate would arrive as U+FFFD: another name than the one that was given. */
 function wellFormed(what: string, text: string): void {

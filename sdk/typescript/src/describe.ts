@@ -1,16 +1,25 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ConfigKey, ConfigKeys, ConfigType, ConfigValidator } from "./config.ts";
-import type { ConnectorDefinition } from "./connector-definition.ts";
+import type { ClassDefinition, ConnectorDefinition } from "./connector-definition.ts";
 import * as pb from "./gen/bulkhead/plugin/v1/config_pb.ts";
 import type { Plugin, PluginClass } from "./plugin.ts";
 
 type Description = MessageInitShape<typeof pb.ClassDescriptionSchema>;
 
+const kinds: Readonly<Record<PluginClass["kind"], pb.PluginKind>> = {
+  source: pb.PluginKind.SOURCE,
+  sink: pb.PluginKind.SINK,
+  transformation: pb.PluginKind.TRANSFORMATION,
+  predicate: pb.PluginKind.PREDICATE,
+  converter: pb.PluginKind.CONVERTER,
+  header_converter: pb.PluginKind.HEADER_CONVERTER,
+};
+
 /** A class as the wire describes it. */
 export function describeClass(plugin: Plugin, { kind, definition }: PluginClass): Description {
   return {
     className: definition.class,
-    kind: kind === "source" ? pb.PluginKind.SOURCE : pb.PluginKind.SINK,
+    kind: kinds[kind],
     version: definition.version ?? plugin.version,
     config: Object.entries(definition.config ?? {}).map(([name, key]) => describeKey(name, key)),
     documentationUrl: definition.documentationUrl ?? "",
@@ -21,7 +30,9 @@ export function describeClass(plugin: Plugin, { kind, definition }: PluginClass)
 }
 
 /** The name that task configs show. */
-export function taskClassOf(definition: ConnectorDefinition<ConfigKeys>): string {
+export function taskClassOf(
+  definition: ClassDefinition<ConfigKeys> & Pick<ConnectorDefinition<ConfigKeys>, "taskClass">,
+): string {
   if (definition.taskClass !== undefined) return definition.taskClass;
   return definition.class.endsWith("Connector")
     ? `${definition.class.slice(0, -"Connector".length)}Task`

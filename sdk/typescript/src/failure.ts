@@ -9,6 +9,8 @@ import { AuthError, ConfigError, DataError, PluginError, RetriableError } from "
 
 const causesMax = 20;
 const stackCharsMax = 64 * 1024;
+// One that is larger than a message would say nothing at all.
+const textCharsMax = 16 * 1024;
 
 /** Anything thrown, as the message that tells the host about it: text, stack and cause chain. */
 export function toFailure(
@@ -41,8 +43,8 @@ function kindOf(error: unknown): [FailureCode, FailureClass] {
 }
 
 function textOf(error: unknown): string {
-  if (error instanceof Error) return error.message === "" ? error.name : error.message;
-  return String(error);
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return text.length > textCharsMax ? `${text.slice(0, textCharsMax)}…` : text;
 }
 
 function classOf(error: unknown): string {

@@ -2,6 +2,7 @@ export { Double } from "./canonical-json.ts";
 export { type ConfigKey, type ConfigKeys, type ConfigOf, config } from "./config.ts";
 export type { ConfigTexts } from "./config-parse.ts";
 export type {
+  ClassDefinition,
   ConnectorContext,
   ConnectorDefinition,
   MonitorContext,
@@ -56,3 +57,21 @@ export {
   type SourcePartition,
   type SourceRecord,
 } from "./source-record.ts";
+export {
+  type ConnectData,
+  type ConvertedData,
+  type ConverterDefinition,
+  converter,
+  type HeaderConverterDefinition,
+  headerConverter,
+  type KafkaData,
+  type KafkaHeader,
+  type PredicateDefinition,
+  predicate,
+  type StageClass,
+  type StageContext,
+  type StageDefinition,
+  type TransformDefinition,
+  transform,
+} from "./stage.ts";
+export type { RecordChanges, StageRecord } from "./stage-record.ts";

@@ -17,7 +17,7 @@ function manifestClass(plugin: Plugin, { kind, definition }: PluginClass) {
     class: definition.class,
     kind,
     ...(version === plugin.version ? {} : { version }),
-    taskClass: taskClassOf(definition),
+    ...(kind === "source" || kind === "sink" ? { taskClass: taskClassOf(definition) } : {}),
     ...(aliases.length === 0 ? {} : { aliases }),
     ...(documentationUrl === "" ? {} : { documentationUrl }),
     ...(definition.validate === undefined ? {} : { validates: true }),

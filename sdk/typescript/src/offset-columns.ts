@@ -26,10 +26,21 @@ export interface OffsetColumns {
 
 const textBytesMax = 64 * 1024;
 
-/** The columns for a mode. */
-export function makeOffsetColumns(mode: OffsetMode): OffsetColumns {
+/** The columns for a mode; "none": records that have none, as those of a stage. */
+export function makeOffsetColumns(mode: OffsetMode | "none"): OffsetColumns {
+  if (mode === "none") return noOffsets;
   return mode === "last" ? new LastOffsets() : new RecordOffsets();
 }
+
+const noOffsets: OffsetColumns = {
+  bytes: 0,
+  prepare: () => {},
+  push: () => {},
+  drop: () => {},
+  finish: () => {},
+  lastOffsets: () => [],
+  clear: () => {},
+};
 
 function textOf(offset: SourceOffset): string {
   const text = writeJson(offset);

@@ -1,4 +1,4 @@
-import { nullForm, type OutDefinitions, type OutForm } from "./definitions.ts";
+import { nullForm, type OutDefinitions } from "./definitions.ts";
 import {
   makeOffsetColumns,
   type OffsetColumns,
@@ -6,6 +6,7 @@ import {
   type OffsetMode,
 } from "./offset-columns.ts";
 import { DataError } from "./plugin-error.ts";
+import type { InForm } from "./put-batch.ts";
 import type { Schema } from "./schema.ts";
 import type { Header, SourceRecord } from "./source-record.ts";
 import { Arena, VarintColumn, wideZigzag, zigzag, zigzagMax } from "./wire.ts";
@@ -13,7 +14,19 @@ import { encodeRecords, MessageParts, wideVarint } from "./wire-message.ts";
 
 export interface PackerOptions {
   messageBytesMax: number;
-  offsetMode: OffsetMode;
+  /** "none": source partitions and offsets are not sent. */
+  offsetMode: OffsetMode | "none";
+}
+
+/** A value that goes on as it came, in the form it came in. */
+export class SameValue {
+  readonly bytes: Uint8Array | null;
+  readonly form: InForm;
+
+  constructor(bytes: Uint8Array | null, form: InForm) {
+    this.bytes = bytes;
+    this.form = form;
+  }
 }
 
 /** A batch ready to be written, and what it costs. */
@@ -81,12 +94,17 @@ export class Packer {
   readonly #headerPieces: Piece[] = [];
   readonly #headerFormIds: number[] = [];
   readonly #headerNameIds: number[] = [];
-  #form!: OutForm;
+  /** The id of that piece's form. */
+  #form = 0;
+  /** What else goes into the message and counts against its limit. */
+  otherBytes = 0;
+  readonly #hasOffsets: boolean;
 
   constructor(definitions: OutDefinitions, options: PackerOptions) {
     this.#definitions = definitions;
     this.#messageBytesMax = options.messageBytesMax;
     this.#offsets = makeOffsetColumns(options.offsetMode);
+    this.#hasOffsets = options.offsetMode !== "none";
     this.#batchBytesTarget = Math.min(batchBytesTarget, options.messageBytesMax);
   }
 
@@ -122,11 +140,11 @@ export class Packer {
     }
     // Everything that may throw comes before the first column is touched.
     this.#key = this.#piece(record.key, record.keySchema);
-    const keyForm = this.#form.id;
+    const keyForm = this.#form;
     this.#value = this.#piece(record.value, record.valueSchema);
-    const valueForm = this.#form.id;
+    const valueForm = this.#form;
     const topic = definitions.topic(record.topic);
-    const sourcePartition = definitions.partition(record.sourcePartition);
+    const sourcePartition = this.#hasOffsets ? definitions.partition(record.sourcePartition) : 0;
     const headers = record.headers;
     const headerCount = headers === undefined ? 0 : this.#prepareHeaders(headers);
     const timestamp = checkedTimestamp(record.timestamp);
@@ -156,6 +174,29 @@ export class Packer {
 
   /** The batch as a whole SourceTaskMessage; the packer is empty afterwards. */
   finish(batchSeq: number, pollEnd: boolean): PackedBatch {
+    const columns = this.#parts();
+    const batch: PackedBatch = {
+      message: encodeRecords(batchSeq, pollEnd, this.#count, columns),
+      costRecords: Math.max(1, this.#count),
+      costBytes: this.costBytes,
+      count: this.#count,
+      lastOffsets: Array.from(this.#offsets.lastOffsets(), ([id, offset]) => [
+        this.#definitions.partitionText(id),
+        offset,
+      ]),
+    };
+    this.#clear();
+    return batch;
+  }
+
+  /** The batch's Columns, to be written before the next `add`; the packer is empty afterwards. */
+  takeColumns(): { count: number; columns: MessageParts } {
+    const taken = { count: this.#count, columns: this.#parts() };
+    this.#clear();
+    return taken;
+  }
+
+  #parts(): MessageParts {
     const columns = new MessageParts();
     columns.add(2, this.#arena.bytes());
     columns.zeroOrN(3, this.#keySizes);
@@ -172,42 +213,36 @@ export class Packer {
     columns.zeroOrN(12, this.#headerSizes);
     columns.zeroOneOrN(13, this.#headerForms);
     this.#offsets.finish(columns);
-    const batch: PackedBatch = {
-      message: encodeRecords(batchSeq, pollEnd, this.#count, columns),
-      costRecords: Math.max(1, this.#count),
-      costBytes: this.costBytes,
-      count: this.#count,
-      lastOffsets: Array.from(this.#offsets.lastOffsets(), ([id, offset]) => [
-        this.#definitions.partitionText(id),
-        offset,
-      ]),
-    };
-    this.#clear();
-    return batch;
+    return columns;
   }
 
   /** What goes into the arena for a value, and its form into #form. */
   #piece(value: unknown, schema: Schema | null | undefined): Piece {
     if (schema) return this.#typedPiece(value, schema);
     if (value === null || value === undefined) {
-      this.#form = nullForm;
+      this.#form = nullForm.id;
       return null;
     }
     if (typeof value === "string" && isWellFormed(value)) {
-      this.#form = this.#definitions.plainForm("text");
+      this.#form = this.#definitions.plainForm("text").id;
       return value;
     }
     if (value instanceof Uint8Array) {
-      this.#form = this.#definitions.plainForm("bytes");
+      this.#form = this.#definitions.plainForm("bytes").id;
       return value;
     }
-    this.#form = this.#definitions.plainForm("json");
-    return this.#form.write(value);
+    if (value instanceof SameValue) {
+      this.#form = this.#definitions.sameForm(value.form);
+      return value.bytes;
+    }
+    const form = this.#definitions.plainForm("json");
+    this.#form = form.id;
+    return form.write(value);
   }
 
   #typedPiece(value: unknown, schema: Schema): Piece {
     const form = this.#definitions.form(schema, typeof value !== "string" || isWellFormed(value));
-    this.#form = form;
+    this.#form = form.id;
     if (value === null || value === undefined) {
       if (!schema.optional && schema.default === undefined) form.write(value);
       return null;
@@ -225,7 +260,7 @@ export class Packer {
     }
     for (let at = 0; at < headers.length; at += 1) {
       this.#headerPieces[at] = this.#piece(headers[at]!.value, headers[at]!.schema);
-      this.#headerFormIds[at] = this.#form.id;
+      this.#headerFormIds[at] = this.#form;
       this.#headerNameIds[at] = this.#definitions.name(headers[at]!.name);
     }
     return headers.length;
@@ -234,11 +269,11 @@ export class Packer {
   /** Where the record has room. */
   #room(headerCount: number): "here" | "next batch" | "nowhere" {
     const base = this.costBytes + rowBytes * (1 + headerCount);
-    const limit = this.#messageBytesMax;
+    const limit = this.#messageBytesMax - this.otherBytes;
     const most = sizeMost(this.#key) + sizeMost(this.#value);
     if (headerCount === 0 && base + most <= limit) return "here";
     if (base + this.#exactSize(headerCount) <= limit) return "here";
-    return this.#count > 0 ? "next batch" : "nowhere";
+    return this.#count > 0 || this.otherBytes > 0 ? "next batch" : "nowhere";
   }
 
   #exactSize(headerCount: number): number {

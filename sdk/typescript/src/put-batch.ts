@@ -4,15 +4,20 @@ import { WireReader } from "./wire.ts";
 
 /** How a value of a batch is to be read. */
 export interface InForm {
+  readonly id: number;
   readonly encoding: "bytes" | "text" | "json";
   readonly schema: Schema | null;
+  /** The schema as it came. */
+  readonly schemaText: string | undefined;
 }
+
+const nullForm: InForm = { id: 0, encoding: "bytes", schema: null, schemaText: undefined };
 
 /** What the ids of a sink stream mean. Replaced as a whole after a Forget; a batch keeps its own. */
 export class InDefinitions {
   readonly topics: string[] = [];
   readonly names: string[] = [];
-  readonly #forms: InForm[] = [{ encoding: "bytes", schema: null }];
+  readonly #forms: InForm[] = [nullForm];
 
   form(id: number): InForm {
     return this.#forms[id] ?? this.#forms[0]!;
@@ -23,7 +28,8 @@ export class InDefinitions {
   }
 
   defineForm(id: number, encoding: InForm["encoding"], schema: string | undefined): void {
-    this.#forms[id] = { encoding, schema: schema === undefined ? null : parseSchema(schema) };
+    const parsed = schema === undefined ? null : parseSchema(schema);
+    this.#forms[id] = { id, encoding, schema: parsed, schemaText: schema };
   }
 }
 
@@ -57,8 +63,11 @@ export class PutBatch {
   /** Where each record's headers begin in the header columns; empty without headers. */
   headerStarts = none;
 
-  /** @throws RangeError where the message breaks the contract */
-  constructor(definitions: InDefinitions, put: WireReader) {
+  /**
+   * `hasOffsets` false: records of a source may be among those that come, which have none.
+   * @throws RangeError where the message breaks the contract
+   */
+  constructor(definitions: InDefinitions, put: WireReader, hasOffsets = true) {
     this.definitions = definitions;
     while (put.at < put.end) {
       const tag = put.varint();
@@ -70,7 +79,7 @@ export class PutBatch {
         put.at = end;
       } else put.skip(tag & 7);
     }
-    this.#check();
+    this.#check(hasOffsets);
     this.#layOut();
   }
 
@@ -139,7 +148,7 @@ export class PutBatch {
     else if (field === 20) this.originalPartitions = numbers(from);
   }
 
-  #check(): void {
+  #check(hasOffsets: boolean): void {
     const { count } = this;
     if (count > 10_000) throw new RangeError(`a batch of ${count} records`);
     const headers = this.headerNames.length;
@@ -154,7 +163,7 @@ export class PutBatch {
       ["header_counts", this.headerCounts.length, [0, count]],
       ["header_sizes", this.headerSizes.length, [0, headers]],
       ["header_forms", this.headerForms.length, [0, 1, headers]],
-      ["offsets", this.offsets.length, [count]],
+      ["offsets", this.offsets.length, hasOffsets ? [count] : [0, count]],
       ["timestamp_types", this.timestampTypes.length, [0, 1, count]],
       ["original_topics", this.originalTopics.length, [0, 1, count]],
       ["original_partitions", this.originalPartitions.length, [0, 1, count]],

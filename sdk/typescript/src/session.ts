@@ -1,8 +1,8 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type ByteStream, Channel } from "./channel.ts";
-import { ConnectorCalls, findClass, replyFailure } from "./connector-calls.ts";
+import { ConnectorCalls, findConnector, findStage, replyFailure } from "./connector-calls.ts";
 import { abortReason, deferred } from "./deferred.ts";
-import type { StartTaskRequest } from "./gen/bulkhead/plugin/v1/connector_pb.ts";
+import type { OpenStageRequest, StartTaskRequest } from "./gen/bulkhead/plugin/v1/connector_pb.ts";
 import {
   HostMessageSchema,
   PluginMessageSchema,
@@ -14,6 +14,7 @@ import { HostCalls } from "./host-calls.ts";
 import { type Launch, protocolVersion } from "./launch.ts";
 import { LogBuffer } from "./log.ts";
 import type { Plugin } from "./plugin.ts";
+import { RunningStage } from "./running-stage.ts";
 import { SinkTask } from "./sink-task.ts";
 import { SourceTask } from "./source-task.ts";
 import type { RunningTask, TaskHost } from "./task-host.ts";
@@ -37,7 +38,7 @@ interface OpenRequest {
   readonly cancel: AbortController;
 }
 
-const capabilities = ["canonical_json"];
+const capabilities = ["canonical_json", "stages"];
 
 /** The one stream to the host, open for the plugin's whole life; never dialled again. */
 export class Session {
@@ -49,6 +50,8 @@ export class Session {
   readonly #calls: HostCalls;
   readonly #connectors: ConnectorCalls;
   readonly #tasks = new Set<RunningTask>();
+  /** By the host's ids; those that are closing too. */
+  readonly #stages = new Map<string, RunningStage>();
   readonly #requests = new Map<bigint, OpenRequest>();
   /** Requests of one connector run in order. */
   readonly #turns = new Map<string, Promise<void>>();
@@ -90,7 +93,11 @@ export class Session {
 
   /** Resolves when no user code runs any more. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#turns.values(), ...Array.from(this.#tasks, (task) => task.done)]);
+    const running = [...this.#tasks, ...this.#stages.values()];
+    await Promise.all([
+      ...this.#turns.values(),
+      ...running.map((one) => one.done as Promise<unknown>),
+    ]);
   }
 
   /** No further user call; what runs is told by its signal. */
@@ -102,6 +109,7 @@ export class Session {
       this.#shutdown === undefined ? end : { expected: true, reason: this.#shutdown };
     for (const open of this.#requests.values()) open.cancel.abort(abortReason(known.reason));
     for (const task of this.#tasks) task.abandon(known.reason);
+    for (const stage of this.#stages.values()) stage.abandon(known.reason);
     this.#connectors.abandon(known.reason);
     this.#calls.close(known.reason);
     this.#stream.cancel();
@@ -194,11 +202,10 @@ export class Session {
     const cancel = new AbortController();
     const { kind, connector } = request;
     if (kind.case === "stopConnector") this.#cancelTurns(connector);
-    this.#requests.set(request.id, { connector, queues: kind.case !== "startTask", cancel });
-    if (kind.case === "startTask") {
-      void this.#reply(request, cancel, () =>
-        this.#startTask(connector, kind.value, cancel.signal),
-      );
+    const atOnce = this.#servedAtOnce(request, cancel.signal);
+    this.#requests.set(request.id, { connector, queues: atOnce === undefined, cancel });
+    if (atOnce !== undefined) {
+      void this.#reply(request, cancel, atOnce);
       return;
     }
     const before = this.#turns.get(connector) ?? Promise.resolve();
@@ -209,6 +216,23 @@ export class Session {
     void turn.then(() => {
       if (this.#turns.get(connector) === turn) this.#turns.delete(connector);
     });
+  }
+
+  /** What begins without waiting for the connector's other requests. */
+  #servedAtOnce(
+    { kind, connector }: Request,
+    signal: AbortSignal,
+  ): (() => Promise<ReplyKind>) | undefined {
+    switch (kind.case) {
+      case "startTask":
+        return () => this.#startTask(connector, kind.value, signal);
+      case "openStage":
+        return () => this.#openStage(connector, kind.value, signal);
+      case "closeStage":
+        return () => this.#closeStage(kind.value.stageId);
+      default:
+        return undefined;
+    }
   }
 
   /** A stop does not wait for what runs before it. */
@@ -224,12 +248,12 @@ export class Session {
   async #reply(
     request: Request,
     cancel: AbortController,
-    serve: () => Promise<NonNullable<Parameters<typeof replyOf>[1]>>,
+    serve: () => Promise<ReplyKind>,
   ): Promise<void> {
     const cancelled = new Promise<never>((_, reject) => {
       cancel.signal.addEventListener("abort", () => reject(cancel.signal.reason), { once: true });
     });
-    let kind: Parameters<typeof replyOf>[1];
+    let kind: ReplyKind;
     try {
       cancel.signal.throwIfAborted();
       kind = await Promise.race([serve(), cancelled]);
@@ -241,7 +265,7 @@ export class Session {
   }
 
   async #startTask(connector: string, request: StartTaskRequest, signal: AbortSignal) {
-    const found = findClass(this.#plugin, request.className);
+    const found = findConnector(this.#plugin, request.className);
     const method = found.kind === "source" ? "SourceTask" : "SinkTask";
     const host: TaskHost = {
       connector,
@@ -265,6 +289,37 @@ export class Session {
     return { case: "startTask", value: {} } as const;
   }
 
+  async #openStage(connector: string, request: OpenStageRequest, signal: AbortSignal) {
+    const { stageId, task, streamAddress } = request;
+    const found = findStage(this.#plugin, request.className);
+    if (this.#stages.has(stageId)) throw new Error(`stage ${stageId} is open already`);
+    const stage = new RunningStage(
+      {
+        connector,
+        request,
+        messageBytesMax: this.#launch.messageBytesMax,
+        log: this.#log.log({ logger: found.definition.class, connector, task }),
+        openStream: (onMessage) =>
+          new TaskStream(this.#channel.open("Stage", streamAddress), onMessage),
+      },
+      found,
+    );
+    this.#stages.set(stageId, stage);
+    void stage.done.then(() => this.#stages.delete(stageId));
+    const giveUp = () => stage.cutOff("the opening was cancelled");
+    signal.addEventListener("abort", giveUp, { once: true });
+    await stage.opened;
+    signal.removeEventListener("abort", giveUp);
+    return { case: "openStage", value: {} } as const;
+  }
+
+  /** One that is closed by itself already is no fault: the host could not know. */
+  async #closeStage(stageId: string): Promise<ReplyKind> {
+    const failure = await this.#stages.get(stageId)?.close();
+    if (failure !== undefined) return { case: "failure", value: failure };
+    return { case: "closeStage", value: {} };
+  }
+
   #onShutdown(shutdown: Shutdown): void {
     this.#shutdown = shutdown.reason === "" ? "the host shut the plugin down" : shutdown.reason;
     this.#log.flush();
@@ -281,8 +336,9 @@ export class Session {
   }
 }
 
+type ReplyKind = NonNullable<ReplyMessage["value"]["kind"]>;
 type ReplyMessage = Extract<MessageKind, { case: "reply" }>;
 
-function replyOf(id: bigint, kind: NonNullable<ReplyMessage["value"]["kind"]>): ReplyMessage {
+function replyOf(id: bigint, kind: ReplyKind): ReplyMessage {
   return { case: "reply", value: { id, kind } } as ReplyMessage;
 }

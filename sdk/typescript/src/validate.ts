@@ -1,13 +1,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ConfigKeys, ConfigOf } from "./config.ts";
 import { type ConfigTexts, parseKeys } from "./config-parse.ts";
-import type { ConnectorDefinition } from "./connector-definition.ts";
+import type { ClassDefinition } from "./connector-definition.ts";
 import { toFailure } from "./failure.ts";
 import { ValidateMode, type ValidateResultSchema } from "./gen/bulkhead/plugin/v1/config_pb.ts";
 
 /** What the declared keys and the class's own `validate` say of a config. */
 export async function validateConfig(
-  definition: ConnectorDefinition<ConfigKeys>,
+  definition: ClassDefinition<ConfigKeys>,
   asked: { config: ConfigTexts; mode: ValidateMode },
   signal: AbortSignal,
 ): Promise<MessageInitShape<typeof ValidateResultSchema>> {

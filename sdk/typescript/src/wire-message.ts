@@ -63,6 +63,26 @@ function writeHead(into: Uint8Array, at: number, field: number, length: number):
   return writeVarint(into, writeVarint(into, at, field * 8 + 2), length);
 }
 
+const resultField = 8;
+const resultColumnsField = 3;
+
+/** StageMessage{result}: `head` is the StageResult without its columns. */
+export function encodeStageResult(head: Uint8Array, count: number, columns: MessageParts): Buffer {
+  const countLength = count === 0 ? 0 : 1 + varintLength(count);
+  const columnsLength = countLength + columns.length;
+  const block = count === 0 ? 0 : headLength(resultColumnsField, columnsLength) + columnsLength;
+  const resultLength = head.length + block;
+  const message = Buffer.allocUnsafe(headLength(resultField, resultLength) + resultLength);
+  let at = writeHead(message, 0, resultField, resultLength);
+  message.set(head, at);
+  at += head.length;
+  if (count === 0) return message;
+  at = writeHead(message, at, resultColumnsField, columnsLength);
+  message[at] = 0x08;
+  columns.writeTo(message, writeVarint(message, at + 1, count));
+  return message;
+}
+
 const recordsField = 8;
 const columnsField = 2;
 

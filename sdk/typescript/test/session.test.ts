@@ -7,7 +7,7 @@ import { PluginKind } from "../src/gen/bulkhead/plugin/v1/config_pb.ts";
 import { AlterOffsetsAnswer, Support } from "../src/gen/bulkhead/plugin/v1/connector_pb.ts";
 import { FailureClass, FailureCode } from "../src/gen/bulkhead/plugin/v1/error_pb.ts";
 import { LogLevel } from "../src/gen/bulkhead/plugin/v1/session_pb.ts";
-import { config, type PluginClass, sink, source } from "../src/index.ts";
+import { config, type PluginClass, sink, source, transform } from "../src/index.ts";
 import { HostEnd } from "./host-end.ts";
 
 const table = source({
@@ -229,8 +229,22 @@ test("offsets are left to the host, and exactly-once support is what the class s
 
 test("a request that is not served is answered with unsupported", async () => {
   await withSession([table], async (host) => {
-    const { kind } = await host.request("c", { case: "openStage", value: {} });
+    const { kind } = await host.request("c", { case: undefined } as never);
     assert.equal(kind.case === "failure" && kind.value.code, FailureCode.UNSUPPORTED);
+  });
+});
+
+test("a class is started as what it is", async () => {
+  const keep = transform({ class: "acme.Keep", apply: (record) => record });
+  await withSession([table, keep], async (host) => {
+    for (const [className, request, text] of [
+      [table.definition.class, "openStage", /is a source, not a transform, predicate or converter/],
+      ["acme.Keep", "startTask", /is a transformation, not a source or sink/],
+      ["acme.Keep", "startConnector", /is a transformation, not a source or sink/],
+    ] as const) {
+      const { kind } = await host.request("c", { case: request, value: { className } });
+      assert.match(kind.case === "failure" ? kind.value.text : "", text);
+    }
   });
 });
 

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bulkhead/plugin/v1/stage.proto.
  */
 export const file_bulkhead_plugin_v1_stage: GenFile = /*@__PURE__*/
-  fileDesc("Ch5idWxraGVhZC9wbHVnaW4vdjEvc3RhZ2UucHJvdG8SEmJ1bGtoZWFkLnBsdWdpbi52MSK/AwoMU3RhZ2VNZXNzYWdlEi8KBWhlbGxvGAEgASgLMh4uYnVsa2hlYWQucGx1Z2luLnYxLlN0YWdlSGVsbG9IABIuCgdzdGFydGVkGAIgASgLMhsuYnVsa2hlYWQucGx1Z2luLnYxLlN0YXJ0ZWRIABItCgV0b3BpYxgDIAEoCzIcLmJ1bGtoZWFkLnBsdWdpbi52MS5Ub3BpY0RlZkgAEisKBG5hbWUYBCABKAsyGy5idWxraGVhZC5wbHVnaW4udjEuTmFtZURlZkgAEisKBGZvcm0YBSABKAsyGy5idWxraGVhZC5wbHVnaW4udjEuRm9ybURlZkgAEiwKBmZvcmdldBgGIAEoCzIaLmJ1bGtoZWFkLnBsdWdpbi52MS5Gb3JnZXRIABIsCgZjcmVkaXQYByABKAsyGi5idWxraGVhZC5wbHVnaW4udjEuQ3JlZGl0SAASMQoGcmVzdWx0GAggASgLMh8uYnVsa2hlYWQucGx1Z2luLnYxLlN0YWdlUmVzdWx0SAASLgoHZmFpbHVyZRgJIAEoCzIbLmJ1bGtoZWFkLnBsdWdpbi52MS5GYWlsdXJlSABCBgoEa2luZCKCAgoQSG9zdFN0YWdlTWVzc2FnZRItCgV0b3BpYxgBIAEoCzIcLmJ1bGtoZWFkLnBsdWdpbi52MS5Ub3BpY0RlZkgAEisKBG5hbWUYAiABKAsyGy5idWxraGVhZC5wbHVnaW4udjEuTmFtZURlZkgAEisKBGZvcm0YAyABKAsyGy5idWxraGVhZC5wbHVnaW4udjEuRm9ybURlZkgAEiwKBmZvcmdldBgEIAEoCzIaLmJ1bGtoZWFkLnBsdWdpbi52MS5Gb3JnZXRIABIvCgViYXRjaBgFIAEoCzIeLmJ1bGtoZWFkLnBsdWdpbi52MS5TdGFnZUJhdGNoSABCBgoEa2luZCIcCgpTdGFnZUhlbGxvEg4KBnRpY2tldBgBIAEoCSJ+CgpTdGFnZUJhdGNoEgsKA3NlcRgBIAEoBBI1CglvcGVyYXRpb24YAiABKA4yIi5idWxraGVhZC5wbHVnaW4udjEuU3RhZ2VPcGVyYXRpb24SLAoHY29sdW1ucxgDIAEoCzIbLmJ1bGtoZWFkLnBsdWdpbi52MS5Db2x1bW5zInQKC1N0YWdlUmVzdWx0EgsKA3NlcRgBIAEoBBIqCgRydW5zGAIgAygLMhwuYnVsa2hlYWQucGx1Z2luLnYxLlN0YWdlUnVuEiwKB2NvbHVtbnMYAyABKAsyGy5idWxraGVhZC5wbHVnaW4udjEuQ29sdW1ucyJ6CghTdGFnZVJ1bhINCgVjb3VudBgBIAEoDRIxCgd2ZXJkaWN0GAIgASgOMiAuYnVsa2hlYWQucGx1Z2luLnYxLlN0YWdlVmVyZGljdBIsCgdmYWlsdXJlGAMgASgLMhsuYnVsa2hlYWQucGx1Z2luLnYxLkZhaWx1cmUqqAEKDlN0YWdlT3BlcmF0aW9uEh8KG1NUQUdFX09QRVJBVElPTl9VTlNQRUNJRklFRBAAEhkKFVNUQUdFX09QRVJBVElPTl9BUFBMWRABEhgKFFNUQUdFX09QRVJBVElPTl9URVNUEAISHgoaU1RBR0VfT1BFUkFUSU9OX1RPX0NPTk5FQ1QQAxIgChxTVEFHRV9PUEVSQVRJT05fRlJPTV9DT05ORUNUEAQqqgEKDFN0YWdlVmVyZGljdBIdChlTVEFHRV9WRVJESUNUX1VOU1BFQ0lGSUVEEAASFAoQU1RBR0VfVkVSRElDVF9PSxABEhoKFlNUQUdFX1ZFUkRJQ1RfRklMVEVSRUQQAhIWChJTVEFHRV9WRVJESUNUX1RSVUUQAxIXChNTVEFHRV9WRVJESUNUX0ZBTFNFEAQSGAoUU1RBR0VfVkVSRElDVF9GQUlMRUQQBWIGcHJvdG8z", [file_bulkhead_plugin_v1_error, file_bulkhead_plugin_v1_record, file_bulkhead_plugin_v1_source]);
+  fileDesc("Ch5idWxraGVhZC9wbHVnaW4vdjEvc3RhZ2UucHJvdG8SEmJ1bGtoZWFkLnBsdWdpbi52MSK/AwoMU3RhZ2VNZXNzYWdlEi8KBWhlbGxvGAEgASgLMh4uYnVsa2hlYWQucGx1Z2luLnYxLlN0YWdlSGVsbG9IABIuCgdzdGFydGVkGAIgASgLMhsuYnVsa2hlYWQucGx1Z2luLnYxLlN0YXJ0ZWRIABItCgV0b3BpYxgDIAEoCzIcLmJ1bGtoZWFkLnBsdWdpbi52MS5Ub3BpY0RlZkgAEisKBG5hbWUYBCABKAsyGy5idWxraGVhZC5wbHVnaW4udjEuTmFtZURlZkgAEisKBGZvcm0YBSABKAsyGy5idWxraGVhZC5wbHVnaW4udjEuRm9ybURlZkgAEiwKBmZvcmdldBgGIAEoCzIaLmJ1bGtoZWFkLnBsdWdpbi52MS5Gb3JnZXRIABIsCgZjcmVkaXQYByABKAsyGi5idWxraGVhZC5wbHVnaW4udjEuQ3JlZGl0SAASMQoGcmVzdWx0GAggASgLMh8uYnVsa2hlYWQucGx1Z2luLnYxLlN0YWdlUmVzdWx0SAASLgoHZmFpbHVyZRgJIAEoCzIbLmJ1bGtoZWFkLnBsdWdpbi52MS5GYWlsdXJlSABCBgoEa2luZCKCAgoQSG9zdFN0YWdlTWVzc2FnZRItCgV0b3BpYxgBIAEoCzIcLmJ1bGtoZWFkLnBsdWdpbi52MS5Ub3BpY0RlZkgAEisKBG5hbWUYAiABKAsyGy5idWxraGVhZC5wbHVnaW4udjEuTmFtZURlZkgAEisKBGZvcm0YAyABKAsyGy5idWxraGVhZC5wbHVnaW4udjEuRm9ybURlZkgAEiwKBmZvcmdldBgEIAEoCzIaLmJ1bGtoZWFkLnBsdWdpbi52MS5Gb3JnZXRIABIvCgViYXRjaBgFIAEoCzIeLmJ1bGtoZWFkLnBsdWdpbi52MS5TdGFnZUJhdGNoSABCBgoEa2luZCIcCgpTdGFnZUhlbGxvEg4KBnRpY2tldBgBIAEoCSJ+CgpTdGFnZUJhdGNoEgsKA3NlcRgBIAEoBBI1CglvcGVyYXRpb24YAiABKA4yIi5idWxraGVhZC5wbHVnaW4udjEuU3RhZ2VPcGVyYXRpb24SLAoHY29sdW1ucxgDIAEoCzIbLmJ1bGtoZWFkLnBsdWdpbi52MS5Db2x1bW5zIoIBCgtTdGFnZVJlc3VsdBILCgNzZXEYASABKAQSKgoEcnVucxgCIAMoCzIcLmJ1bGtoZWFkLnBsdWdpbi52MS5TdGFnZVJ1bhIsCgdjb2x1bW5zGAMgASgLMhsuYnVsa2hlYWQucGx1Z2luLnYxLkNvbHVtbnMSDAoEbW9yZRgEIAEoCCJ6CghTdGFnZVJ1bhINCgVjb3VudBgBIAEoDRIxCgd2ZXJkaWN0GAIgASgOMiAuYnVsa2hlYWQucGx1Z2luLnYxLlN0YWdlVmVyZGljdBIsCgdmYWlsdXJlGAMgASgLMhsuYnVsa2hlYWQucGx1Z2luLnYxLkZhaWx1cmUqqAEKDlN0YWdlT3BlcmF0aW9uEh8KG1NUQUdFX09QRVJBVElPTl9VTlNQRUNJRklFRBAAEhkKFVNUQUdFX09QRVJBVElPTl9BUFBMWRABEhgKFFNUQUdFX09QRVJBVElPTl9URVNUEAISHgoaU1RBR0VfT1BFUkFUSU9OX1RPX0NPTk5FQ1QQAxIgChxTVEFHRV9PUEVSQVRJT05fRlJPTV9DT05ORUNUEAQqqgEKDFN0YWdlVmVyZGljdBIdChlTVEFHRV9WRVJESUNUX1VOU1BFQ0lGSUVEEAASFAoQU1RBR0VfVkVSRElDVF9PSxABEhoKFlNUQUdFX1ZFUkRJQ1RfRklMVEVSRUQQAhIWChJTVEFHRV9WRVJESUNUX1RSVUUQAxIXChNTVEFHRV9WRVJESUNUX0ZBTFNFEAQSGAoUU1RBR0VfVkVSRElDVF9GQUlMRUQQBWIGcHJvdG8z", [file_bulkhead_plugin_v1_error, file_bulkhead_plugin_v1_record, file_bulkhead_plugin_v1_source]);
 
 /**
  * @generated from message bulkhead.plugin.v1.StageMessage
@@ -162,6 +162,8 @@ export const StageHelloSchema: GenMessage<StageHello> = /*@__PURE__*/
  */
 export type StageBatch = Message<"bulkhead.plugin.v1.StageBatch"> & {
   /**
+   * From 1, rising by 1.
+   *
    * @generated from field: uint64 seq = 1;
    */
   seq: bigint;
@@ -172,6 +174,8 @@ export type StageBatch = Message<"bulkhead.plugin.v1.StageBatch"> & {
   operation: StageOperation;
 
   /**
+   * Never 14 to 16: source partitions and offsets stay with the host. 17 to 20 with records of a sink only.
+   *
    * @generated from field: bulkhead.plugin.v1.Columns columns = 3;
    */
   columns?: Columns | undefined;
@@ -185,7 +189,7 @@ export const StageBatchSchema: GenMessage<StageBatch> = /*@__PURE__*/
   messageDesc(file_bulkhead_plugin_v1_stage, 3);
 
 /**
- * One for each StageBatch, in order.
+ * One for each StageBatch, in order; a large one in several messages with the same seq.
  *
  * @generated from message bulkhead.plugin.v1.StageResult
  */
@@ -201,11 +205,18 @@ export type StageResult = Message<"bulkhead.plugin.v1.StageResult"> & {
   runs: StageRun[];
 
   /**
-   * The records of the runs that are OK, in order.
+   * The records of the runs that are OK, in order: 1 to 13, the rest stays with the host. Empty for TEST.
    *
    * @generated from field: bulkhead.plugin.v1.Columns columns = 3;
    */
   columns?: Columns | undefined;
+
+  /**
+   * The rest of this result follows in the next message, with records and columns of its own.
+   *
+   * @generated from field: bool more = 4;
+   */
+  more: boolean;
 };
 
 /**
@@ -216,6 +227,8 @@ export const StageResultSchema: GenMessage<StageResult> = /*@__PURE__*/
   messageDesc(file_bulkhead_plugin_v1_stage, 4);
 
 /**
+ * `count` records after one another with the same verdict; at least 1.
+ *
  * @generated from message bulkhead.plugin.v1.StageRun
  */
 export type StageRun = Message<"bulkhead.plugin.v1.StageRun"> & {
@@ -230,6 +243,8 @@ export type StageRun = Message<"bulkhead.plugin.v1.StageRun"> & {
   verdict: StageVerdict;
 
   /**
+   * With FAILED only.
+   *
    * @generated from field: bulkhead.plugin.v1.Failure failure = 3;
    */
   failure?: Failure | undefined;
@@ -243,6 +258,8 @@ export const StageRunSchema: GenMessage<StageRun> = /*@__PURE__*/
   messageDesc(file_bulkhead_plugin_v1_stage, 5);
 
 /**
+ * Which of them a class is asked for follows from its kind; anything else asked is a Failure of the stage.
+ *
  * @generated from enum bulkhead.plugin.v1.StageOperation
  */
 export const StageOperation = {
@@ -252,27 +269,37 @@ export const StageOperation = {
   UNSPECIFIED: 0,
 
   /**
+   * A transformation: each record changed, as it is, or dropped.
+   *
    * @generated from enum value: STAGE_OPERATION_APPLY = 1;
    */
   APPLY: 1,
 
   /**
+   * A predicate: yes or no for each record.
+   *
    * @generated from enum value: STAGE_OPERATION_TEST = 2;
    */
   TEST: 2,
 
   /**
+   * A converter or header converter: from Kafka's bytes to data.
+   *
    * @generated from enum value: STAGE_OPERATION_TO_CONNECT = 3;
    */
   TO_CONNECT: 3,
 
   /**
+   * A converter or header converter: from data to Kafka's bytes.
+   *
    * @generated from enum value: STAGE_OPERATION_FROM_CONNECT = 4;
    */
   FROM_CONNECT: 4,
 } as const;
 
 /**
+ * Which of them a class is asked for follows from its kind; anything else asked is a Failure of the stage.
+ *
  * @generated from enum bulkhead.plugin.v1.StageOperation
  */
 export type StageOperation = (typeof StageOperation)[keyof typeof StageOperation] | UnknownEnum;
@@ -293,16 +320,22 @@ export const StageVerdict = {
   UNSPECIFIED: 0,
 
   /**
+   * APPLY, TO_CONNECT, FROM_CONNECT: the record is in `columns`.
+   *
    * @generated from enum value: STAGE_VERDICT_OK = 1;
    */
   OK: 1,
 
   /**
+   * APPLY: the record was dropped.
+   *
    * @generated from enum value: STAGE_VERDICT_FILTERED = 2;
    */
   FILTERED: 2,
 
   /**
+   * TEST.
+   *
    * @generated from enum value: STAGE_VERDICT_TRUE = 3;
    */
   TRUE: 3,
@@ -313,6 +346,8 @@ export const StageVerdict = {
   FALSE: 4,
 
   /**
+   * Any: `failure` says why; the connector's error policy decides what becomes of the record.
+   *
    * @generated from enum value: STAGE_VERDICT_FAILED = 5;
    */
   FAILED: 5,

@@ -414,20 +414,28 @@ export const StartTaskResultSchema: GenMessage<StartTaskResult> = /*@__PURE__*/
   messageDesc(file_bulkhead_plugin_v1_connector, 16);
 
 /**
+ * Asks the plugin to open a stage's stream and present `ticket` on it. With the capability `stages` only.
+ *
  * @generated from message bulkhead.plugin.v1.OpenStageRequest
  */
 export type OpenStageRequest = Message<"bulkhead.plugin.v1.OpenStageRequest"> & {
   /**
+   * The host's choice, unique in its session.
+   *
    * @generated from field: string stage_id = 1;
    */
   stageId: string;
 
   /**
+   * The task whose records go through it.
+   *
    * @generated from field: uint32 task = 2;
    */
   task: number;
 
   /**
+   * The name in the connector's config: `transforms=alias`; empty for a converter.
+   *
    * @generated from field: string alias = 3;
    */
   alias: string;
@@ -438,21 +446,29 @@ export type OpenStageRequest = Message<"bulkhead.plugin.v1.OpenStageRequest"> & 
   className: string;
 
   /**
+   * The stage's own keys, without `transforms.alias.`, `predicates.alias.` or `value.converter.` before them.
+   *
    * @generated from field: map<string, string> config = 5;
    */
   config: { [key: string]: string };
 
   /**
+   * A converter: it is the key's. What it converts stands in the value's columns all the same.
+   *
    * @generated from field: bool is_key = 6;
    */
   isKey: boolean;
 
   /**
+   * 256 bits, for one use, until this request's timeout.
+   *
    * @generated from field: string ticket = 7;
    */
   ticket: string;
 
   /**
+   * Where to open the stream; empty = the session's channel.
+   *
    * @generated from field: string stream_address = 8;
    */
   streamAddress: string;
@@ -466,6 +482,8 @@ export const OpenStageRequestSchema: GenMessage<OpenStageRequest> = /*@__PURE__*
   messageDesc(file_bulkhead_plugin_v1_connector, 17);
 
 /**
+ * The stage's stream is open.
+ *
  * @generated from message bulkhead.plugin.v1.OpenStageResult
  */
 export type OpenStageResult = Message<"bulkhead.plugin.v1.OpenStageResult"> & {
@@ -479,6 +497,8 @@ export const OpenStageResultSchema: GenMessage<OpenStageResult> = /*@__PURE__*/
   messageDesc(file_bulkhead_plugin_v1_connector, 18);
 
 /**
+ * Asks the plugin to end a stage: half-close its stream, then reply.
+ *
  * @generated from message bulkhead.plugin.v1.CloseStageRequest
  */
 export type CloseStageRequest = Message<"bulkhead.plugin.v1.CloseStageRequest"> & {
