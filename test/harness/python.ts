@@ -57,6 +57,9 @@ function addSdk(): void {
   for (const version of readdirSync(join(folder, "lib"))) {
     const file = join(folder, "lib", version, "site-packages", "bulkhead-sdk.pth");
     // Not written again: other tests may be starting Python right now.
-    if (!existsSync(file) || readFileSync(file, "utf8") !== line) writeFileSync(file, line);
+    if (existsSync(file) && readFileSync(file, "utf8") === line) continue;
+    // A file of its own: the environment may be a hard-linked copy of another checkout's.
+    rmSync(file, { force: true });
+    writeFileSync(file, line);
   }
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Sequence
 
 if TYPE_CHECKING:
     from .sink_record import SinkRecord
+
+_PAUSE_SECONDS_MAX = 24 * 3600.0
 
 
 class PluginError(Exception):
@@ -27,6 +30,15 @@ class RetriableError(PluginError):
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+def pause_of(error: RetriableError) -> float | None:
+    """Its `retry_after`, if it is a number of seconds that can be waited for; None = not said."""
+    # Absent where a class of the user's does not call its base's __init__.
+    seconds = getattr(error, "retry_after", None)
+    if isinstance(seconds, (int, float)) and 0 <= seconds < math.inf:
+        return min(seconds, _PAUSE_SECONDS_MAX)
+    return None
 
 
 class RateLimitedError(RetriableError):
@@ -63,8 +75,9 @@ class RecordErrors(PluginError):
         count = len(faults)
         super().__init__(f"{count} record{'' if count == 1 else 's'} could not be stored")
         self.faults = tuple(faults)
-        if faults:
-            self.__cause__ = faults[0][1]
+        first = faults[0][1:] if faults and isinstance(faults[0], tuple) else ()
+        if first and isinstance(first[0], BaseException):
+            self.__cause__ = first[0]
 
 
 class UnsupportedError(Exception):

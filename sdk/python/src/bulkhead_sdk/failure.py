@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
+from types import FrameType
 
 from bulkhead.plugin.v1 import error_pb2 as pb
 
@@ -44,13 +46,27 @@ def to_failure(error: BaseException, *, as_data: bool = False) -> pb.Failure:
         code=code,
         failure_class=reaction,
         text=text_of(error),
-        hint=clean(error.hint) if isinstance(error, PluginError) else "",
+        hint=_hint_of(error),
         exception_class=_class_of(error),
         stack=_stack_of(error),
         causes=[
             pb.Cause(exception_class=_class_of(one), text=text_of(one)) for one in _causes_of(error)
         ],
     )
+
+
+def _hint_of(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return missing_package_hint(error.name)
+    # A class of the user's that does not call its base's __init__ has none.
+    hint = getattr(error, "hint", "") if isinstance(error, PluginError) else ""
+    return clean(hint) if isinstance(hint, str) else ""
+
+
+def missing_package_hint(module: str) -> str:
+    """What to do about a module that cannot be found."""
+    package = module.partition(".")[0]
+    return f"install the package that has {package}: {sys.executable} -m pip install {package}"
 
 
 def failure(code: int, reaction: int, text: str) -> pb.Failure:
@@ -61,10 +77,11 @@ def failure(code: int, reaction: int, text: str) -> pb.Failure:
 def text_of(error: BaseException) -> str:
     """One sentence, also where the exception has none or cannot be printed."""
     try:
-        text = str(error)
-    except Exception:
-        text = ""
-    return clean(text, _TEXT_CHARS_MAX) or type(error).__name__
+        text = clean(error, _TEXT_CHARS_MAX)
+    except BaseException:
+        # Its own __str__ fails, and it may do so with anything.
+        return f"{type(error).__name__}, whose text cannot be printed"
+    return text or type(error).__name__
 
 
 def clean(text: object, chars_max: int = _TEXT_CHARS_MAX) -> str:
@@ -83,7 +100,8 @@ def _class_of(error: BaseException) -> str:
 def _stack_of(error: BaseException) -> str:
     try:
         lines = traceback.format_exception(type(error), error, _user_part(error))
-    except Exception:
+        lines += _place_of(error)
+    except BaseException:
         lines = [f"{_class_of(error)}: {text_of(error)}"]
     text = "".join(lines).rstrip()
     if len(text) > _STACK_CHARS_MAX:
@@ -92,11 +110,25 @@ def _stack_of(error: BaseException) -> str:
     return clean(text, _STACK_CHARS_MAX + 8)
 
 
+def happened_at(error: BaseException, frame: FrameType | None) -> None:
+    """Remembers where the user's code stood: an error about what it gave has no line of it otherwise."""
+    if frame is not None and not isinstance(error, StopIteration):
+        try:
+            error._bulkhead_place = traceback.extract_stack(frame, limit=1)  # type: ignore[attr-defined]
+        except AttributeError:
+            pass
+
+
+def _place_of(error: BaseException) -> list[str]:
+    place = getattr(error, "_bulkhead_place", None)
+    return [] if place is None else ["It was given here:\n", *place.format()]
+
+
 def _user_part(error: BaseException):
     """The traceback without the SDK's own frames in front of the user's."""
     own = __name__.rpartition(".")[0] + "."
     part = error.__traceback__
-    while part is not None and part.tb_frame.f_globals.get("__name__", "").startswith(own):
+    while part is not None and str(part.tb_frame.f_globals.get("__name__", "")).startswith(own):
         part = part.tb_next
     return part if part is not None else error.__traceback__
 

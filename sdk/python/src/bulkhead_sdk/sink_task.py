@@ -12,8 +12,8 @@ from bulkhead.plugin.v1 import source_pb2
 
 from .definitions import InDefinitions
 from .errant_reports import ErrantReports
-from .errors import RecordErrors, RetriableError
-from .failure import text_of, to_failure
+from .errors import RecordErrors, RetriableError, pause_of
+from .failure import clean, text_of, to_failure
 from .put_batch import PutBatch
 from .sink import Sink, SinkOffset, SinkPartition
 from .sink_record import SinkRecord
@@ -188,7 +188,8 @@ class SinkTask(RunningTask):
         failure = to_failure(error)
         self._next_epoch()
         if isinstance(error, RetriableError):
-            seconds = _RETRY_SECONDS if error.retry_after is None else error.retry_after
+            seconds = pause_of(error)
+            seconds = _RETRY_SECONDS if seconds is None else seconds
             result.retry.retry_after_ms = round(seconds * 1000)
             result.retry.failure.CopyFrom(failure)
             self.meter.backing_off(failure)
@@ -261,6 +262,10 @@ class SinkTask(RunningTask):
     ) -> list[SinkOffset]:
         """Nothing of a partition that the Flush did not name, nothing beyond the offset that it named."""
         limits = {(one.topic, one.partition): one.offset or 0 for one in named}
+        if not isinstance(returned, (list, tuple)):
+            raise TypeError(
+                f"flush returned a {type(returned).__name__}; it returns None or a list of SinkOffsets"
+            )
         safe: dict[tuple[str, int], SinkOffset] = {}
         others: dict[str, None] = {}
         for topic, partition, offset in returned:
@@ -299,11 +304,14 @@ class SinkTask(RunningTask):
 def _runs_of(count: int, errors: RecordErrors) -> list[error_pb2.Run] | None:
     """None = a fault names no record of this batch."""
     faults: dict[int, BaseException] = {}
-    for record, error in errors.faults:
-        at = record if isinstance(record, int) else record.index
-        if not 0 <= at < count:
+    for fault in getattr(errors, "faults", ()):
+        record, error = fault if isinstance(fault, tuple) and len(fault) == 2 else (None, None)
+        at = record if isinstance(record, int) else getattr(record, "index", -1)
+        if not isinstance(at, int) or not 0 <= at < count:
             return None
-        faults[at] = error
+        faults[at] = error if isinstance(error, BaseException) else ValueError(clean(error))
+    if not faults:
+        return None
     runs: list[error_pb2.Run] = []
     next_ = 0
     for at in [*sorted(faults), count]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from typing import Any, Callable, Sequence
@@ -159,9 +160,7 @@ class SourceSender:
             if self._checkpoints or packer.full:
                 return at
             if not isinstance(item, Record):
-                raise TypeError(
-                    f"read gave a {type(item).__name__}; it gives Records, Checkpoints, or lists of them"
-                )
+                raise _no_record(item)
             if not packer.add(item):
                 return at
             if self._on_sent is not None:
@@ -206,3 +205,14 @@ class SourceSender:
             said = source_pb2.Checkpoint(partition=partition, offset=offset)
             self._write(source_pb2.SourceTaskMessage(checkpoint=said).SerializeToString())
         self._checkpoints.clear()
+
+
+def _no_record(item: Any) -> TypeError:
+    given = f"read gave a {type(item).__name__}; it gives Records, Checkpoints, or lists of them"
+    if inspect.iscoroutine(item):
+        code = item.cr_code
+        item.close()
+        given += f": put `await` before {code.co_name}(), which is at {code.co_filename}:{code.co_firstlineno}"
+    elif inspect.isasyncgen(item) or inspect.isgenerator(item):
+        given += ": write `yield from` it, or `async for` over it"
+    return TypeError(given)

@@ -12,9 +12,10 @@ from typing import Any, Callable, Mapping, Sequence
 
 from bulkhead.plugin.v1 import source_pb2 as pb
 
+from . import unawaited
 from .canonical_json import write_json
-from .errors import RetriableError
-from .failure import text_of, to_failure
+from .errors import RetriableError, pause_of
+from .failure import happened_at, text_of, to_failure
 from .host_calls import parse_offset
 from .log import subject
 from .source import Source
@@ -82,7 +83,7 @@ class SourceTask(RunningTask):
                 self._sender.flush()
                 if self._sender.sent_records > before:
                     pause = _RETRY_SECONDS_FIRST
-                wait = error.retry_after
+                wait = pause_of(error)
                 wait = pause * random.uniform(0.8, 1.2) if wait is None else wait
                 self.log.warning("reading failed, again in %.1f s: %s", wait, text_of(error))
                 self.meter.backing_off(to_failure(error))
@@ -90,7 +91,11 @@ class SourceTask(RunningTask):
                 pause = min(_RETRY_SECONDS_MAX, pause * 2)
 
     def failed(self, error: BaseException) -> None:
-        if self._is_failed or self.instance.stopping:
+        if self._is_failed:
+            return
+        if self.instance.stopping:
+            if not isinstance(error, Cancelled):
+                self.log.warning("failed while it stopped: %s", text_of(error), exc_info=error)
             return
         self._is_failed = True
         self._sender.send_what_has_credit()
@@ -138,7 +143,10 @@ class SourceTask(RunningTask):
         if inspect.iscoroutinefunction(self.instance.read):
             self._poll(self.instance.read)
             return
+        unawaited.watch()
+        unawaited.forget()
         items = self.instance.read()
+        unawaited.check()
         if hasattr(items, "__aiter__"):
             self.user.wait(self._pump(items))
         elif inspect.isawaitable(items):
@@ -150,28 +158,37 @@ class SourceTask(RunningTask):
 
     def _iterate(self, items: Any) -> None:
         sender, meter, stopped = self._sender, self.meter, self.instance.stopped
+        before = unawaited.seen
         try:
             while self._turn():
                 meter.now(POLLING)
                 item = next(items, _OVER)
                 meter.overcame()
+                if unawaited.seen != before:
+                    before = unawaited.seen
+                    unawaited.check()
                 if stopped.is_set():
                     return
                 if item is _OVER:
                     break
-                sender.take(item if isinstance(item, (list, tuple)) else (item,))
+                try:
+                    sender.take(item if isinstance(item, (list, tuple)) else (item,))
+                except BaseException as error:
+                    happened_at(error, getattr(items, "gi_frame", None))
+                    raise
             sender.flush()
             meter.now(IDLE)
         finally:
             close = getattr(items, "close", None)
             if close is not None:
                 close()
+        unawaited.check()
 
     def _poll(self, read: Callable[[], Any], items: Any = None) -> None:
         """A function instead of a generator: asked again and again."""
         while self._turn():
             self.meter.now(POLLING)
-            items = read() if items is None else items
+            items = self.user.call(read) if items is None else items
             items = self.user.wait(items) if inspect.isawaitable(items) else items
             self.meter.overcame()
             if self.instance.stopping:
@@ -187,6 +204,7 @@ class SourceTask(RunningTask):
         """As `_iterate`, within the user's event loop: one hop between threads for all of it."""
         sender, meter, stopped = self._sender, self.meter, self.instance.stopped
         loop = asyncio.get_running_loop()
+        before = unawaited.seen
         try:
             while True:
                 # Whatever waits for the host does so in another thread.
@@ -198,13 +216,20 @@ class SourceTask(RunningTask):
                 except StopAsyncIteration:
                     break
                 meter.overcame()
+                if unawaited.seen != before:
+                    before = unawaited.seen
+                    unawaited.check()
                 if stopped.is_set():
                     return
                 batch = item if isinstance(item, (list, tuple)) else (item,)
-                if len(batch) > 1:
-                    await loop.run_in_executor(None, sender.take, batch)
-                else:
-                    sender.take(batch)
+                try:
+                    if len(batch) > 1:
+                        await loop.run_in_executor(None, sender.take, batch)
+                    else:
+                        sender.take(batch)
+                except Exception as error:
+                    happened_at(error, getattr(items, "ag_frame", None))
+                    raise
             await loop.run_in_executor(None, sender.flush)
             meter.now(IDLE)
         finally:

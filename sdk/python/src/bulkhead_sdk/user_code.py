@@ -9,6 +9,8 @@ import threading
 from concurrent.futures import CancelledError, Future
 from typing import Any, Callable, Coroutine
 
+from . import unawaited
+
 
 class Cancelled(Exception):
     """Async user code was cancelled, because the work shall end."""
@@ -29,11 +31,17 @@ class UserCode:
 
     def call(self, function: Callable[..., Any], *args: Any, final: bool = False) -> Any:
         """`final` = it runs to its end, also after `cancel`."""
+        unawaited.watch()
+        unawaited.forget()
         result = function(*args)
-        return self.wait(result, final=final) if inspect.isawaitable(result) else result
+        if inspect.isawaitable(result):
+            return self.wait(result, final=final)
+        unawaited.check()
+        return result
 
     def wait(self, awaitable: Any, *, final: bool = False) -> Any:
         """The result of a coroutine. Raises Cancelled when `cancel` ended it."""
+        unawaited.watch()
         coroutine = awaitable if inspect.iscoroutine(awaitable) else _awaited(awaitable)
         with self._lock:
             if self._cancelled and not final:
@@ -45,7 +53,10 @@ class UserCode:
         try:
             value, error = running.result()
         except CancelledError:
-            raise Cancelled() from None
+            if self._cancelled and not final:
+                raise Cancelled() from None
+            # Nobody here asked for it: a task that the user's code awaited was cancelled.
+            raise RuntimeError("asyncio.CancelledError was raised though nothing was to stop") from None
         finally:
             with self._lock:
                 if self._running is running:
@@ -99,7 +110,10 @@ async def _awaited(awaitable: Any) -> Any:
 async def _settled(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, BaseException | None]:
     """So that what user code raises, a KeyboardInterrupt too, does not end the loop's thread."""
     try:
-        return await coroutine, None
+        unawaited.forget()
+        result = await coroutine
+        unawaited.check()
+        return result, None
     except asyncio.CancelledError:
         raise
     except BaseException as error:
