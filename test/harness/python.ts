@@ -1,15 +1,13 @@
 /**
- * A Python environment with pinned packages and the SDK of this checkout, made once under `.tools`.
+ * Python environments with pinned packages and the SDK of this checkout, each made once.
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = join(root, ".tools", "python");
-const requirements = join(root, "test", "fixtures", "python", "requirements.txt");
 const runFile = promisify(execFile);
 
 export interface PythonEnvironment {
@@ -19,17 +17,27 @@ export interface PythonEnvironment {
   missing: string | undefined;
 }
 
+/** What the tests of the contract and of the SDK run with. */
+export function pythonEnvironment(): Promise<PythonEnvironment> {
+  return environment(join(root, ".tools", "python"), "test/fixtures/python/requirements.txt");
+}
+
+/** What the feed plugin runs with. It is not in the plugin's folder, where a user's own may be. */
+export function feedEnvironment(): Promise<PythonEnvironment> {
+  return environment(join(root, ".tools", "feed"), "plugins/feed/requirements.txt");
+}
+
 /** Makes the environment when it is missing or its list of packages has changed. */
-export async function pythonEnvironment(): Promise<PythonEnvironment> {
+async function environment(folder: string, requirements: string): Promise<PythonEnvironment> {
   const python = join(folder, "bin", "python");
   const stampFile = join(folder, "installed");
-  const wanted = readFileSync(requirements, "utf8");
+  const wanted = readFileSync(join(root, requirements), "utf8");
   if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted) {
-    addSdk();
+    addSdk(folder);
     return { python, missing: undefined };
   }
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(root, ".tools"), { recursive: true });
+  mkdirSync(dirname(folder), { recursive: true });
   try {
     await runFile("python3", ["-m", "venv", folder], { timeout: 60_000 });
   } catch {
@@ -37,22 +45,19 @@ export async function pythonEnvironment(): Promise<PythonEnvironment> {
   }
   try {
     const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    await runFile(python, [...install, "--only-binary", ":all:", "-r", requirements], {
+    await runFile(python, [...install, "--only-binary", ":all:", "-r", join(root, requirements)], {
       timeout: 180_000,
     });
   } catch {
-    return {
-      python,
-      missing: "pip could not install the packages of test/fixtures/python/requirements.txt",
-    };
+    return { python, missing: `pip could not install the packages of ${requirements}` };
   }
-  addSdk();
+  addSdk(folder);
   writeFileSync(stampFile, wanted);
   return { python, missing: undefined };
 }
 
 /** The SDK from its sources: a line in the environment's path instead of an installation. */
-function addSdk(): void {
+function addSdk(folder: string): void {
   const line = `${join(root, "sdk", "python", "src")}\n`;
   for (const version of readdirSync(join(folder, "lib"))) {
     const file = join(folder, "lib", version, "site-packages", "bulkhead-sdk.pth");
