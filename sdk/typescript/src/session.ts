@@ -1,5 +1,6 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type ByteStream, Channel } from "./channel.ts";
+import { realClock } from "./clock.ts";
 import { ConnectorCalls, findConnector, findStage, replyFailure } from "./connector-calls.ts";
 import { abortReason, deferred } from "./deferred.ts";
 import type { OpenStageRequest, StartTaskRequest } from "./gen/bulkhead/plugin/v1/connector_pb.ts";
@@ -273,6 +274,7 @@ export class Session {
       messageBytesMax: this.#launch.messageBytesMax,
       log: this.#log.log({ logger: found.definition.class, connector, task: request.task }),
       offsets: this.#calls.offsets(connector, request.task),
+      clock: realClock,
       openStream: (onMessage) =>
         new TaskStream(this.#channel.open(method, request.streamAddress), onMessage),
     };

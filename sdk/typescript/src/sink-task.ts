@@ -182,9 +182,11 @@ export class SinkTask implements RunningTask {
       const wake = deferred();
       this.#wake = wake;
       const idleMs = this.#idleMs();
-      const timer = idleMs === undefined ? undefined : setTimeout(() => this.#onIdle(wake), idleMs);
+      const { clock } = this.#host;
+      const takeBack =
+        idleMs === undefined ? () => {} : clock.timer(idleMs, () => this.#onIdle(wake));
       await wake.promise;
-      clearTimeout(timer);
+      takeBack();
       this.#wake = undefined;
     }
   }

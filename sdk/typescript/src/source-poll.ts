@@ -1,4 +1,4 @@
-import { sleep } from "./deferred.ts";
+import { type Clock, pause } from "./clock.ts";
 import { toFailure } from "./failure.ts";
 import { TaskActivity } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import type { Log } from "./log.ts";
@@ -15,6 +15,7 @@ export interface PollOptions {
   callbacks: UserCallbacks;
   meter: TaskMeter;
   log: Log;
+  clock: Clock;
   signal: AbortSignal;
 }
 
@@ -41,7 +42,7 @@ export async function pollSource(options: PollOptions): Promise<void> {
       const waitMs = error.retryAfterMs ?? delayMs * (0.8 + 0.4 * Math.random());
       log.warn(`reading failed, again in ${Math.round(waitMs)} ms: ${error.message}`);
       meter.backingOff(toFailure(error));
-      await sleep(waitMs, signal);
+      await pause(options.clock, waitMs, signal);
       delayMs = Math.min(retryMsMax, delayMs * 2);
       if (signal.aborted) return;
     }

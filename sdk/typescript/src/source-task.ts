@@ -100,6 +100,7 @@ export class SourceTask implements RunningTask {
           callbacks: this.#callbacks,
           meter: this.#meter,
           log: this.#host.log,
+          clock: this.#host.clock,
           signal: this.#cancel.signal,
         });
       }

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Clock } from "./clock.ts";
 import type { OffsetReader } from "./connector-definition.ts";
 import type { StartTaskRequest } from "./gen/bulkhead/plugin/v1/connector_pb.ts";
 import type { TaskHeartbeatSchema } from "./gen/bulkhead/plugin/v1/session_pb.ts";
@@ -12,6 +13,7 @@ export interface TaskHost {
   readonly messageBytesMax: number;
   readonly log: Log;
   readonly offsets: OffsetReader;
+  readonly clock: Clock;
   /** Opens the task's stream; the reader must not wait. */
   openStream(onMessage: (bytes: Buffer) => void): TaskStream;
 }
