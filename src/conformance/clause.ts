@@ -9,8 +9,8 @@ export interface Clause {
   /** Where it stands. */
   readonly place: string;
   readonly hint: string;
-  /** Judged once for the program, or for each class of that kind. */
-  readonly of: "program" | "class" | "source" | "sink";
+  /** Judged once for the program, or for each class of that kind; `class`: for sources and sinks. */
+  readonly of: "program" | "class" | "source" | "sink" | "stage";
   /** Returns when the rule is kept. @throws Broken, NotJudged, Blocked */
   run(trial: Trial): Promise<void>;
 }

@@ -7,6 +7,7 @@ import { sinkDataClauses } from "./cases/sink-data.ts";
 import { sinkEpochClauses } from "./cases/sink-epoch.ts";
 import { sourceClauses } from "./cases/source.ts";
 import { sourceEndClauses } from "./cases/source-end.ts";
+import { stageClauses } from "./cases/stage.ts";
 import { taskClauses } from "./cases/task.ts";
 import type { Clause } from "./clause.ts";
 
@@ -22,4 +23,5 @@ export const clauses: readonly Clause[] = [
   ...sinkClauses,
   ...sinkDataClauses,
   ...sinkEpochClauses,
+  ...stageClauses,
 ];

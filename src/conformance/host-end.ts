@@ -17,6 +17,7 @@ import { canonicalJson } from "./json-text.ts";
 import { SessionEnd } from "./session-end.ts";
 import { SinkEnd } from "./sink-end.ts";
 import { SourceEnd } from "./source-end.ts";
+import { StageEnd } from "./stage-end.ts";
 import type { Call } from "./stream-end.ts";
 import { lengthField } from "./wire-bytes.ts";
 
@@ -38,11 +39,15 @@ export interface HostScript {
   readonly onCall?: (call: CallMessage, answer: () => void) => void;
 }
 
+type TicketStream = SourceEnd | SinkEnd | StageEnd;
+
 /** A ticket that was given out. */
 export interface Ticket {
   readonly text: string;
   /** The stream that presented it. */
   stream: SourceEnd | SinkEnd | undefined;
+  /** The same, of a stage. */
+  stage: StageEnd | undefined;
 }
 
 /** What becomes of a stream that presents a ticket. */
@@ -103,7 +108,11 @@ export class HostEnd {
 
   /** A new ticket for StartTask. */
   ticket(admission: Admission): Ticket {
-    const ticket: Ticket = { text: randomBytes(32).toString("hex"), stream: undefined };
+    const ticket: Ticket = {
+      text: randomBytes(32).toString("hex"),
+      stream: undefined,
+      stage: undefined,
+    };
     this.tickets.push(ticket);
     this.#admissions.set(ticket.text, admission);
     return ticket;
@@ -143,13 +152,18 @@ export class HostEnd {
       responseDeserialize: asIs,
     });
     const methods = { Session: method("Session") };
-    const tasks = { SourceTask: method("SourceTask"), SinkTask: method("SinkTask") };
+    const tasks = {
+      SourceTask: method("SourceTask"),
+      SinkTask: method("SinkTask"),
+      Stage: method("Stage"),
+    };
     this.#server.addService(
       { ...methods, ...tasks },
       {
         Session: (call: Call) => this.#onSession(call),
         SourceTask: (call: Call) => this.#onTask(call, new SourceEnd(call, this.#changes)),
         SinkTask: (call: Call) => this.#onTask(call, new SinkEnd(call, this.#changes)),
+        Stage: (call: Call) => this.#onTask(call, new StageEnd(call, this.#changes)),
       },
     );
   }
@@ -193,7 +207,7 @@ export class HostEnd {
     return lengthField(1, Buffer.concat([welcome, tail]));
   }
 
-  #onTask(call: Call, stream: SourceEnd | SinkEnd): void {
+  #onTask(call: Call, stream: TicketStream): void {
     const late = setTimeout(() => this.#admit(stream, undefined), helloPatienceMs);
     call.once("close", () => clearTimeout(late));
     stream.onHello = (text) => {
@@ -203,8 +217,8 @@ export class HostEnd {
   }
 
   /** Undefined: it has not said hello yet. */
-  #admit(stream: SourceEnd | SinkEnd, text: string | undefined): void {
-    const waiting = this.tickets.filter((one) => one.stream === undefined);
+  #admit(stream: TicketStream, text: string | undefined): void {
+    const waiting = this.tickets.filter((one) => (one.stream ?? one.stage) === undefined);
     // A wrong ticket is one clause's business; with a single task there is no doubt which is meant.
     const ticket = waiting.find((one) => one.text === text) ?? waiting[0];
     if (stream.admitted !== undefined) return;
@@ -214,7 +228,8 @@ export class HostEnd {
     }
     const admission = this.#admissions.get(ticket.text) ?? "refused";
     stream.admitted = admission;
-    ticket.stream = stream;
+    if (stream instanceof StageEnd) ticket.stage = stream;
+    else ticket.stream = stream;
     if (admission === "at-once") stream.accept();
     if (admission === "refused") stream.refuse("unknown ticket");
     this.#changes.notify();

@@ -140,6 +140,8 @@ async function introduce(subject: Subject, options: CheckOptions): Promise<Intro
   }
 }
 
+const stageKinds = ["transformation", "predicate", "converter", "header_converter"];
+
 /** The name alone when nobody tells the kind. */
 function targetOf(
   className: string,
@@ -151,8 +153,11 @@ function targetOf(
   const kind =
     manifest?.kind ??
     enumName(PluginKind, description?.kind ?? PluginKind.UNSPECIFIED).toLowerCase();
-  if (kind !== "source" && kind !== "sink") return className;
   const setup = subject.setups.get(className) ?? subject.setupOfOthers;
+  if (stageKinds.includes(kind)) {
+    return { className, kind: "stage", stageKind: kind, description, manifest, setup };
+  }
+  if (kind !== "source" && kind !== "sink") return className;
   return { className, kind, description, manifest, setup };
 }
 
@@ -161,7 +166,8 @@ function casesOf(chosen: readonly Clause[], targets: readonly Target[]): Case[] 
   const cases: Case[] = ofProgram.map((clause) => ({ clause, target: undefined }));
   for (const target of targets) {
     for (const clause of chosen) {
-      if (clause.of === "class" || clause.of === target.kind) cases.push({ clause, target });
+      const ofConnectors = clause.of === "class" && target.kind !== "stage";
+      if (ofConnectors || clause.of === target.kind) cases.push({ clause, target });
     }
   }
   return cases;
@@ -222,10 +228,10 @@ function resultOf(
 function unknownKind(className: string): ClauseResult {
   return {
     id: "class.kind",
-    title: "the class is a source or a sink",
+    title: "the class has a kind",
     className,
     verdict: "skipped",
-    seen: "neither Describe nor a plugin.json says that it is a source or a sink",
+    seen: "neither Describe nor a plugin.json says what kind of class it is",
     rule: "ClassDescription.kind",
     place: "proto/README.md, section 4",
     hint: "serve Describe, or check the folder with its plugin.json",

@@ -5,7 +5,7 @@ import type { ClassDescription } from "../plugin/gen/bulkhead/plugin/v1/config_p
 import type { Reply } from "../plugin/gen/bulkhead/plugin/v1/session_pb.ts";
 import { Blocked, NotJudged } from "./clause.ts";
 import type { ClassSetup, ManifestClass, Subject } from "./conformance.ts";
-import type { Admission, HostScript } from "./host-end.ts";
+import type { Admission, HostScript, Ticket } from "./host-end.ts";
 import type { ProgramStart } from "./plugin-program.ts";
 import { Running } from "./running.ts";
 import type { SinkEnd } from "./sink-end.ts";
@@ -14,7 +14,9 @@ import type { SourceEnd } from "./source-end.ts";
 /** A class of the plugin under test. */
 export interface Target {
   readonly className: string;
-  readonly kind: "source" | "sink";
+  readonly kind: "source" | "sink" | "stage";
+  /** Connect's name of it, where it is a stage. */
+  readonly stageKind?: string;
   /** Undefined where the plugin does not serve Describe. */
   readonly description: ClassDescription | undefined;
   readonly manifest: ManifestClass | undefined;
@@ -107,13 +109,30 @@ export class Trial {
       name: connectorName,
       "connector.class": className,
     });
-    const missing = this.requiredKeys.filter((key) => config[key] === undefined);
-    if (missing.length > 0) {
-      throw new NotJudged(
-        `${className} needs a value for ${missing.join(", ")}: give one with --config or --setup`,
-      );
-    }
+    this.#mustHaveAll(className, config);
     return config;
+  }
+
+  /** The keys of a stage, as its setup has them. @throws NotJudged where one is missing */
+  async stageConfig(situation?: string): Promise<Record<string, string>> {
+    const { className, setup } = this.class;
+    const more = situation === undefined ? undefined : this.situation(situation);
+    const scratch = await this.scratch();
+    await this.#writeFiles({ ...setup.files, ...more?.files }, scratch);
+    const given = Object.entries({ ...setup.config, ...more?.config });
+    const config = Object.fromEntries(
+      given.map(([key, value]) => [key, value.replaceAll(scratchMark, scratch)]),
+    );
+    this.#mustHaveAll(className, config);
+    return config;
+  }
+
+  #mustHaveAll(className: string, config: Readonly<Record<string, string>>): void {
+    const missing = this.requiredKeys.filter((key) => config[key] === undefined);
+    if (missing.length === 0) return;
+    throw new NotJudged(
+      `${className} needs a value for ${missing.join(", ")}: give one with --config or --setup`,
+    );
   }
 
   /** Keys without a default that have to be given. */
@@ -184,10 +203,7 @@ export class Trial {
   }
 
   /** Waits for the stream of a ticket. @throws Blocked when none is opened */
-  async streamOf(
-    running: Running,
-    ticket: { readonly stream: SourceEnd | SinkEnd | undefined },
-  ): Promise<SourceEnd | SinkEnd> {
+  async streamOf(running: Running, ticket: Pick<Ticket, "stream">): Promise<SourceEnd | SinkEnd> {
     const stream = await running.until(() => ticket.stream, this.answerMs);
     if (stream !== undefined) return stream;
     const why = `no task stream was opened; ${running.program.lastWords}`;

@@ -51,12 +51,20 @@ const classes = {
     },
     config: [key("path", "STRING", { required: true }), ...common],
   },
+  stage: {
+    class: "broken.Stage",
+    setup: {
+      config: {},
+      situations: { failsRecords: mood("failsRecords"), filters: mood("filters") },
+    },
+    config: [key("mood", "STRING")],
+  },
 };
 
 /** Judges the fixture with one clause broken, or none. */
 export async function judgeBroken(
   clause: string | undefined,
-  kind: "source" | "sink" | undefined,
+  kind: "source" | "sink" | "stage" | undefined,
   only: readonly string[],
   answerMsMax?: number,
 ): Promise<ConformanceReport> {
@@ -75,8 +83,8 @@ export async function judgeBroken(
     command,
     classes: kinds.map((one) => ({
       class: classes[one].class,
-      kind: one,
-      taskClass: `${classes[one].class}Task`,
+      kind: one === "stage" ? "transformation" : one,
+      ...(one === "stage" ? {} : { taskClass: `${classes[one].class}Task` }),
       config: classes[one].config,
     })),
   };

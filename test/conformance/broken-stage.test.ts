@@ -1,0 +1,3 @@
+import { testBreaks } from "./one-break.ts";
+
+testBreaks(["stage"]);
