@@ -7,6 +7,7 @@ import threading
 from typing import Any, Awaitable, Callable, ClassVar, Mapping, Sequence
 
 from .clock import REAL_CLOCK, Clock
+from .metrics import Counter, Gauge, TaskMetrics
 
 OffsetsReader = Callable[[Sequence[Mapping[str, Any]]], "list[dict[str, Any] | None]"]
 
@@ -119,6 +120,7 @@ class Connector:
     stopped: threading.Event
     log: logging.Logger
     _clock: Clock = REAL_CLOCK
+    _metrics: TaskMetrics
 
     @property
     def stopping(self) -> bool:
@@ -128,6 +130,14 @@ class Connector:
     def sleep(self, seconds: float) -> bool:
         """Waits, in plain functions; True = the task shall end."""
         return self._clock.wait(self.stopped, seconds)
+
+    def counter(self, name: str, doc: str = "", **tags: Any) -> Counter:
+        """A metric that grows: `self.counter("bytes.read").add(n)`. The same name gives the same one."""
+        return self._metrics.counter(name, doc, tags)
+
+    def gauge(self, name: str, doc: str = "", **tags: Any) -> Gauge:
+        """A metric that goes up and down: `self.gauge("queue").set(n)`."""
+        return self._metrics.gauge(name, doc, tags)
 
     def start(self) -> "None | Awaitable[None]":
         """Opens what the task needs."""

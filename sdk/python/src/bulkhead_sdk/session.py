@@ -18,6 +18,7 @@ from .failure import failure, to_failure
 from .host_calls import HostCalls
 from .launch import PROTOCOL_VERSION, Launch
 from .log import LogForwarder, set_level, subject
+from .metrics import Metrics
 from .sink import Sink
 from .sink_task import SinkTask
 from .source_task import SourceTask
@@ -53,6 +54,7 @@ class Session:
         self._connectors = ConnectorCalls(
             plugin, self._calls, lambda event: self._send(event=event)
         )
+        self._metrics = Metrics()
         self._lock = threading.RLock()
         self._requests: dict[int, _Open] = {}
         # Requests of one connector run in order: those that wait, behind the one that runs.
@@ -156,6 +158,9 @@ class Session:
                         tasks=beats,
                     )
                 )
+                metrics = self._metrics.batch()
+                if metrics is not None:
+                    self._send(metric_batch=metrics)
             if self.ended.wait(seconds):
                 return
 
@@ -237,6 +242,7 @@ class Session:
                     "SinkTask" if is_sink else "SourceTask", asked.stream_address
                 ),
                 lambda partitions: self._calls.offsets(connector, number, partitions),
+                metrics=self._metrics,
             )
             task = SinkTask(host, found) if is_sink else SourceTask(host, found)  # type: ignore[arg-type]
         except BaseException as error:

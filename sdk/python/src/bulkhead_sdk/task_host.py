@@ -11,6 +11,7 @@ from .config_parse import parse_config
 from .connector import Connector
 from .failure import text_of
 from .log import subject
+from .metrics import Metrics
 from .stream import Stream
 from .task_meter import TaskMeter
 from .user_code import UserCode
@@ -30,6 +31,7 @@ class TaskHost:
         stream: Stream,
         read_offsets: Callable[[Sequence[Mapping[str, Any]]], list[Any]],
         clock: Clock = REAL_CLOCK,
+        metrics: Metrics | None = None,
     ) -> None:
         self.connector = connector
         self.request = request
@@ -37,6 +39,7 @@ class TaskHost:
         self.stream = stream
         self.read_offsets = read_offsets
         self.clock = clock
+        self.metrics = (metrics or Metrics()).task(connector, request.task)
 
 
 class RunningTask:
@@ -54,6 +57,7 @@ class RunningTask:
         self.instance = found()
         self.instance.stopped = threading.Event()
         self.instance._clock = host.clock
+        self.instance._metrics = host.metrics
         self.is_cut_off = False
         """The stream has ended without a stop."""
         self._abandoned = threading.Event()
@@ -140,6 +144,7 @@ class RunningTask:
         finally:
             self.opened.set()
             self.user.close()
+            self.host.metrics.close()
             self.done.set()
 
     def _read(self, message: bytes) -> None:
