@@ -12,6 +12,7 @@ from .errors import (
     RecordErrors,
     RetriableError,
 )
+from .missing_package import tell_missing_packages
 from .run import run
 from .schema import Schema
 from .sink import Sink, SinkOffset, SinkPartition, sink
@@ -48,3 +49,5 @@ __all__ = [
     "sink",
     "source",
 ]
+
+tell_missing_packages()

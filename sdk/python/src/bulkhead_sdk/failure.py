@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from types import FrameType
 
@@ -17,6 +16,7 @@ from .errors import (
     RetriableError,
     UnsupportedError,
 )
+from .missing_package import missing_package_hint
 
 _CAUSES_MAX = 20
 _STACK_CHARS_MAX = 64 * 1024
@@ -61,12 +61,6 @@ def _hint_of(error: BaseException) -> str:
     # A class of the user's that does not call its base's __init__ has none.
     hint = getattr(error, "hint", "") if isinstance(error, PluginError) else ""
     return clean(hint) if isinstance(hint, str) else ""
-
-
-def missing_package_hint(module: str) -> str:
-    """What to do about a module that cannot be found."""
-    package = module.partition(".")[0]
-    return f"install the package that has {package}: {sys.executable} -m pip install {package}"
 
 
 def failure(code: int, reaction: int, text: str) -> pb.Failure:
