@@ -37,8 +37,10 @@ test("what Python code raises at any point is told with its line, and the proces
       host.startSource("c", { className: "broken.Constructed" }),
       /no such thing.*broken\.py.*in __init__/s,
     );
-    const config = (at: string) => ({ className, config: { at }, mode: 0 });
-    const validated = await host.request("v", { case: "validate", value: config("validate") });
+    const validated = await host.request("v", {
+      case: "validate",
+      value: { className, config: { at: "validate" } },
+    });
     const failure = validated.kind.case === "validate" ? validated.kind.value.failure : undefined;
     assert.equal(failure?.text, "no validation");
     assert.match(failure?.stack ?? "", line);

@@ -7,8 +7,10 @@ from typing import Any, Mapping, Sequence
 from bulkhead.plugin.v1 import source_pb2
 
 from .canonical_json import write_json
+from .columns import deltas, zero_one_or_all, zero_or_all
 from .definitions import BYTES, JSON, TEXT, OutDefinitions
 from .errors import DataError
+from .record_run import RUN_RECORDS, record_run
 from .schema import Schema
 from .source_record import Record
 
@@ -83,6 +85,10 @@ class Packer:
         Plain: a value of bytes, text or data without schema, an offset, and nothing else said. It is
         what `add` does, with the columns that are the same for all filled in one go.
         """
+        while (at := self._add_run(items, start)) > start:
+            start = at
+            if at >= len(items):
+                return at
         first = items[start]
         definitions = self._definitions
         kind = type(first) is Record and type(first.value)
@@ -141,20 +147,50 @@ class Packer:
             pass
         count = at - start
         if count > 0:
-            nothing = [0] * count
-            self._key_sizes += nothing
-            self._key_forms += nothing
-            self._value_forms += [form] * count
-            self._topics += [topic_id] * count
-            self._partitions += nothing
-            self._timestamps += [-1] * count
-            self._header_counts += nothing
-            self._source_partitions += [partition_id] * count
+            self._fill(count, form, topic_id, partition_id)
             self._last_offset = last_offset
             self._last[partition_text] = None if last_offset is None else last_offset.decode()
             self._bytes = size
-            self.count += count
         return at
+
+    def _add_run(self, items: Sequence[Any], start: int) -> int:
+        """Adds a run of records where `add_alike` would add them all; else none."""
+        definitions = self._definitions
+        if self._last_mode or definitions.full or self.count + RUN_RECORDS > RECORDS_MAX:
+            return start
+        run = record_run(items[start : start + RUN_RECORDS])
+        if run is None:
+            return start
+        count = run.count
+        size = self._bytes + len(run.arena) + len(run.offset_arena) + _ROW_BYTES * count
+        # What is near a limit is for the others to judge; so is what repeats the offset before it.
+        if size >= self._target or run.first_offset == self._last_offset:
+            return start
+        topic_id = definitions.topic(run.topic)
+        partition_id, partition_text = self._partition(run.source_partition)
+        form = definitions.plain(TEXT if run.is_text else BYTES).id
+        self._fill(count, form, topic_id, partition_id)
+        self._value_sizes += run.value_sizes
+        self._offset_sizes += run.offset_sizes
+        self._arena.append(run.arena)
+        self._offset_arena.append(run.offset_arena)
+        self._last_offset = run.last_offset
+        self._last[partition_text] = run.last_offset.decode()
+        self._bytes = size
+        return start + count
+
+    def _fill(self, count: int, form: int, topic: int, partition: int) -> None:
+        """The columns that are the same for records that are alike."""
+        nothing = [0] * count
+        self._key_sizes += nothing
+        self._key_forms += nothing
+        self._value_forms += [form] * count
+        self._topics += [topic] * count
+        self._partitions += nothing
+        self._timestamps += [-1] * count
+        self._header_counts += nothing
+        self._source_partitions += [partition] * count
+        self.count += count
 
     def add(self, record: Record) -> bool:
         """False = it does not fit into this batch any more: send the batch, then add it again.
@@ -229,22 +265,22 @@ class Packer:
         columns = records.columns
         columns.count = self.count
         columns.arena = b"".join(self._arena)
-        _zero_or_all(columns.key_sizes, self._key_sizes)
-        _zero_or_all(columns.value_sizes, self._value_sizes)
-        _zero_one_or_all(columns.key_forms, self._key_forms)
-        _zero_one_or_all(columns.value_forms, self._value_forms)
-        _zero_one_or_all(columns.topics, self._topics)
-        _zero_one_or_all(columns.partitions, self._partitions)
-        _deltas(columns.timestamps, self._timestamps)
+        zero_or_all(columns.key_sizes, self._key_sizes)
+        zero_or_all(columns.value_sizes, self._value_sizes)
+        zero_one_or_all(columns.key_forms, self._key_forms)
+        zero_one_or_all(columns.value_forms, self._value_forms)
+        zero_one_or_all(columns.topics, self._topics)
+        zero_one_or_all(columns.partitions, self._partitions)
+        deltas(columns.timestamps, self._timestamps)
         if self._header_names:
             columns.header_counts.extend(self._header_counts)
             columns.header_names.extend(self._header_names)
-            _zero_or_all(columns.header_sizes, self._header_sizes)
-            _zero_one_or_all(columns.header_forms, self._header_forms)
+            zero_or_all(columns.header_sizes, self._header_sizes)
+            zero_one_or_all(columns.header_forms, self._header_forms)
         if self._last_mode:
             self._finish_last(columns)
         else:
-            _zero_one_or_all(columns.source_partitions, self._source_partitions)
+            zero_one_or_all(columns.source_partitions, self._source_partitions)
             columns.offset_sizes.extend(self._offset_sizes)
             columns.offset_arena = b"".join(self._offset_arena)
         batch = PackedBatch(message.SerializeToString(), self.count, self._bytes, self._last)
@@ -340,36 +376,3 @@ def _checked_partition(partition: int | None) -> int:
     if not isinstance(partition, int) or not 0 <= partition <= 0x7FFF_FFFE:
         raise DataError(f"not a partition: {partition!r}")
     return partition + 1
-
-
-def _zero_or_all(column: Any, values: list[int]) -> None:
-    if values.count(0) < len(values):
-        column.extend(values)
-
-
-def _zero_one_or_all(column: Any, values: list[int]) -> None:
-    if not values:
-        return
-    first = values[0]
-    if values.count(first) == len(values):
-        if first != 0:
-            column.append(first)
-    else:
-        column.extend(values)
-
-
-def _deltas(column: Any, values: list[int]) -> None:
-    if not values:
-        return
-    first = values[0]
-    if values.count(first) == len(values):
-        if first != -1:
-            column.append(first)
-        return
-    column.append(first)
-    column.extend([_wrapped(b - a) for a, b in zip(values, values[1:])])
-
-
-def _wrapped(delta: int) -> int:
-    """Modulo 2^64."""
-    return (delta + (1 << 63)) % (1 << 64) - (1 << 63)
