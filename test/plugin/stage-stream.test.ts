@@ -288,6 +288,16 @@ test("a class that cannot be opened says why, and the process goes on", async (t
   assert.equal(await predicate.stop(20_000), undefined);
 });
 
+test("a plugin that knows nothing of stages is not asked for one", async (t) => {
+  const { processes, manifest } = await rawHost(t);
+  const use = { plugin: manifest("good"), connector: "alpha" };
+  const lease = await processes.acquire(use, noSignal);
+  await assert.rejects(open(lease, "raw.Source"), {
+    code: "plugin.request_failed",
+    message: /plugin raw cannot run transforms, predicates or converters/,
+  });
+});
+
 test("a stage closes while user code waits, and the rest of what it had is given up", async (t) => {
   const { lease, log } = await host(t, moody);
   const stage = await open(lease, "fixture.stages.Moody");
