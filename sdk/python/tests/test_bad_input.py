@@ -175,10 +175,15 @@ class WrongValuesTest(unittest.TestCase):
                     task.commit()
 
     def test_record_errors_that_name_nothing_fail_the_task(self):
-        for faults in ([], ["x"], [(99, ValueError("x"))], [(None, ValueError("x"))], [("a", "b", "c")]):
+        for faults in (["x"], [(99, ValueError("x"))], [(None, ValueError("x"))], [("a", "b", "c")]):
             with self.subTest(faults), self.assertRaisesRegex(HarnessError, "could not be stored"):
                 with harness(sink_of(put=lambda self, records: fail(RecordErrors(faults))() if records else None)) as task:
                     task.put("a")
+
+    def test_record_errors_of_no_records_leave_all_stored(self):
+        with harness(sink_of(put=lambda self, records: fail(RecordErrors([]))())) as task:
+            task.put("a")
+            self.assertEqual(list(task.commit().values()), [1])
 
     def test_pauses_that_cannot_be_waited_for_are_the_sdks_own(self):
         for odd in ("5", -1, float("nan"), float("inf"), None):

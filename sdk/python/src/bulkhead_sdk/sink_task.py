@@ -304,14 +304,13 @@ class SinkTask(RunningTask):
 def _runs_of(count: int, errors: RecordErrors) -> list[error_pb2.Run] | None:
     """None = a fault names no record of this batch."""
     faults: dict[int, BaseException] = {}
-    for fault in getattr(errors, "faults", ()):
+    # A class of the user's that does not call its base's __init__ names nothing.
+    for fault in getattr(errors, "faults", (None,)):
         record, error = fault if isinstance(fault, tuple) and len(fault) == 2 else (None, None)
         at = record if isinstance(record, int) else getattr(record, "index", -1)
         if not isinstance(at, int) or not 0 <= at < count:
             return None
         faults[at] = error if isinstance(error, BaseException) else ValueError(clean(error))
-    if not faults:
-        return None
     runs: list[error_pb2.Run] = []
     next_ = 0
     for at in [*sorted(faults), count]:
