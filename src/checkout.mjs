@@ -33,6 +33,7 @@ const commands = {
   postpack: { built: false, run: () => changePackageFiles("removePackageFiles") },
   test: { built: false, run: (args) => runScript("test/run.ts", args) },
   "generate-python": { built: false, run: (args) => runScript("test/harness/python-gen.ts", args) },
+  "generate-go": { built: false, run: (args) => runScript("test/harness/go-gen.ts", args) },
   chaos: { built: true, run: (args) => runScript("test/fault/chaos.ts", args) },
   bench: { built: true, run: (args) => runScript("test/bench/bench.ts", args) },
 };

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
+import { goMissing } from "./harness/go.ts";
 import { Broker, sharedBrokerOptions, startBroker } from "./harness/kafka/broker.ts";
 import { kafkaJars } from "./harness/kafka/kafka-jars.ts";
 import { otherNode, runTests } from "./harness/other-node.ts";
@@ -51,6 +52,7 @@ const suites: Suite[] = [
   tests("end to end", ["test"], 4, nothingLacks, smallTogether),
   kafka(["test"], 2),
   tests("python", ["test/python"], 3, async () => (await pythonEnvironment()).missing),
+  tests("go", ["test/go"], 3, goMissing),
 ];
 
 await main();
@@ -216,6 +218,7 @@ function testFiles(suite: string, folders: string[]): string[] {
     .filter((file) => !/[\\/](node_modules|dist)[\\/]/.test(file))
     .filter((file) => (suite === "kafka") === file.endsWith(".kafka.test.ts"))
     .filter((file) => suite === "python" || !file.includes(`${sep}test${sep}python${sep}`))
+    .filter((file) => suite === "go" || !file.includes(`${sep}test${sep}go${sep}`))
     .filter((file) => wanted.length === 0 || wanted.some((word) => file.includes(word)))
     .sort();
 }
