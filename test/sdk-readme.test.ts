@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
@@ -43,7 +43,33 @@ const languages: {
     skip: python.missing ?? false,
     prepare: async () => [python.python, "main.py"],
   },
+  {
+    name: "go",
+    file: "main.go",
+    skip: await goMissing(),
+    async prepare(folder) {
+      const sdk = join(repository, "sdk", "go");
+      const go = (...args: string[]) => run("go", args, { cwd: folder, timeout: 400_000 });
+      await go("mod", "init", "example");
+      const edit = ["-require", "bulkhead/sdk/go@v0.0.0", "-replace", `bulkhead/sdk/go=${sdk}`];
+      await go("mod", "edit", ...edit);
+      // What `go mod tidy` would ask the network for.
+      await copyFile(join(sdk, "go.sum"), join(folder, "go.sum"));
+      await go("build", "-mod=mod", "-o", "example", ".");
+      return [join(folder, "example")];
+    },
+  },
 ];
+
+/** False = nothing. */
+async function goMissing(): Promise<string | false> {
+  try {
+    await run("go", ["version"], { timeout: 30_000 });
+    return false;
+  } catch {
+    return "needs go 1.26";
+  }
+}
 
 for (const { name, file, skip, prepare } of languages) {
   test(`the ${name} program of sdk/README.md is a plugin that the kit finds nothing wrong with`, {
