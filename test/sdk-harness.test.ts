@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 const dist = "../sdk/typescript/dist/";
 
-test("the built harness runs what the built SDK made, and knows its errors", async () => {
+test("the built harness runs what the built SDK made, and knows its errors", async (t) => {
   const sdk = (await import(`${dist}bundle.js`)) as typeof import("../sdk/typescript/src/index.ts");
   const built = (await import(
     `${dist}harness-bundle.js`
@@ -18,7 +18,8 @@ test("the built harness runs what the built SDK made, and knows its errors", asy
       yield { topic: "t", value: "at last" };
     },
   });
-  await using task = await built.harness(made);
+  const task = await built.harness(made);
+  t.after(() => task.stop());
   const reading = task.read(1);
   while (task.clock.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
   task.clock.advance(60_000);

@@ -215,10 +215,15 @@ function unknownScripts(): string[] {
 
 function brokenLinks(): string[] {
   return documents.flatMap((file) =>
-    [...text(file).matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)]
+    [...prose(file).matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)]
       .filter(([, link = ""]) => !existsSync(join(root, dirname(file), link)))
       .map(([, link]) => `${file}: nothing at ${link}`),
   );
+}
+
+/** A document without its programs, in some of which a call looks like a link. */
+function prose(file: string): string {
+  return text(file).replace(/^```[\s\S]*?^```/gm, "");
 }
 
 function unmappedFolders(): string[] {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { HarnessError, harness } from "../src/harness/harness.ts";
 import {
   checkpoint,
@@ -13,6 +13,13 @@ import {
   sink,
   source,
 } from "../src/index.ts";
+
+/** Ends with the test, which has to end well then. */
+async function ended<H extends { stop(): Promise<void> }>(t: TestContext, starting: Promise<H>) {
+  const task = await starting;
+  t.after(() => task.stop());
+  return task;
+}
 
 /** Yields numbers in arrays of ten from where it was. */
 const counter = source({
@@ -30,8 +37,8 @@ const counter = source({
   },
 });
 
-test("a source is read as far as asked, and goes on from its commits", async () => {
-  await using task = await harness(counter, { topic: "t" });
+test("a source is read as far as asked, and goes on from its commits", async (t) => {
+  const task = await ended(t, harness(counter, { topic: "t" }));
   const values = async (count: number) => (await task.read(count)).map((one) => one.value);
   assert.deepEqual(await values(2), ["line 1", "line 2"]);
   await task.commit();
@@ -50,7 +57,7 @@ test("a source is read as far as asked, and goes on from its commits", async () 
   assert.deepEqual(await values(1), ["line 1"]);
 });
 
-test("a record comes with everything that it has", async () => {
+test("a record comes with everything that it has", async (t) => {
   const row = schema.struct({ id: schema.int64() });
   const one = {
     topic: "rows",
@@ -71,7 +78,7 @@ test("a record comes with everything that it has", async () => {
       yield checkpoint({ p: 2 }, { n: 9 });
     },
   });
-  await using task = await harness(made);
+  const task = await ended(t, harness(made));
   const [first, second] = await task.read(2);
   assert.deepEqual(
     { ...first, key: String(first?.key) },
@@ -91,7 +98,7 @@ test("a record comes with everything that it has", async () => {
   assert.deepEqual(task.committed.get('{"p":2}'), { n: 9 });
 });
 
-test("time passes when it is told to: a source that may be repeated waits for it", async () => {
+test("time passes when it is told to: a source that may be repeated waits for it", async (t) => {
   let lives = 0;
   const made = source({
     class: "test.Flaky",
@@ -101,7 +108,7 @@ test("time passes when it is told to: a source that may be repeated waits for it
       yield { topic: "t", value: "at last" };
     },
   });
-  await using task = await harness(made);
+  const task = await ended(t, harness(made));
   const reading = task.read(1);
   for (const life of [1, 2]) {
     while (task.clock.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -203,9 +210,9 @@ test("a sink gets its records, commits them and is stopped", async () => {
   assert.deepEqual(calls, ["open 0@null", "open 3@null", "close 0,3", "stop"]);
 });
 
-test("after a crash a sink gets again what was not committed", async () => {
+test("after a crash a sink gets again what was not committed", async (t) => {
   const { kept, made } = keeper();
-  await using task = await harness(made);
+  const task = await ended(t, harness(made));
   await task.put("a");
   await task.commit();
   await task.put("b");
@@ -219,18 +226,18 @@ test("after a crash a sink gets again what was not committed", async () => {
   assert.deepEqual(kept, ["a", "b", "b", "b", "c"]);
 });
 
-test("a put that may be repeated comes again after its time", async () => {
+test("a put that may be repeated comes again after its time", async (t) => {
   let tries = 0;
   const { kept, made } = keeper(() => {
     tries += 1;
     if (tries < 3) throw new RetriableError("busy", { retryAfterMs: 1_000 });
   });
-  await using task = await harness(made);
+  const task = await ended(t, harness(made));
   await task.put("a", "b");
   assert.deepEqual([kept, tries, task.clock.nowMs], [["a", "b"], 3, 2_000]);
 });
 
-test("records that a sink gives up are listed, those of an error and those it reports", async () => {
+test("records that a sink gives up are listed, those of an error and those it reports", async (t) => {
   const { made } = keeper((records) => {
     const bad = records.filter((one) => one.value === "bad");
     if (bad.length === 0) return;
@@ -242,10 +249,10 @@ test("records that a sink gives up are listed, those of an error and those it re
       for (const record of records) await report(record, new Error(`not ${record.value}`));
     },
   });
-  await using task = await harness(made);
+  const task = await ended(t, harness(made));
   await task.put("good", "bad");
   assert.deepEqual(task.reported, [{ topic: "topic", partition: 0, offset: 1, text: "bad value" }]);
-  await using other = await harness(reporting);
+  const other = await ended(t, harness(reporting));
   await other.put("x");
   assert.deepEqual(
     other.reported.map(({ text }) => text),
@@ -253,7 +260,7 @@ test("records that a sink gives up are listed, those of an error and those it re
   );
 });
 
-test("a sink is put nothing when time passes, may rewind, and flushes less than it has", async () => {
+test("a sink is put nothing when time passes, may rewind, and flushes less than it has", async (t) => {
   let safe: readonly SinkOffset[] | undefined;
   const { kept, calls } = keeper();
   let rewinds = 1;
@@ -267,7 +274,7 @@ test("a sink is put nothing when time passes, may rewind, and flushes less than 
     },
     flush: (offsets) => safe ?? offsets,
   });
-  await using task = await harness(made);
+  const task = await ended(t, harness(made));
   await task.put("a", "b");
   assert.deepEqual(kept, ["a", "b", "a", "b"]);
   safe = [{ topic: "topic", partition: 0, offset: 1 }];
