@@ -59,6 +59,12 @@ def values(records):
 
 
 class SourceHarnessTest(unittest.TestCase):
+    def test_a_batch_larger_than_asked_for_does_not_use_up_the_reads_that_follow(self):
+        with harness(AsyncCounter, {"topic": "t"}, wait=20) as task:
+            for count in (2, 12, 20, 1, 40):
+                self.assertEqual(len(task.read(count)), count)
+            self.assertEqual(values(task.read(1)), ["line 75"])
+
     def test_a_source_goes_on_behind_what_was_committed(self):
         for found in (counter, AsyncCounter):
             with self.subTest(found.class_name), harness(found, {"topic": "t", "start": 5}) as task:

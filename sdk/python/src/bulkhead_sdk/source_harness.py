@@ -43,7 +43,14 @@ class SourceHarness(TaskHarness):
 
     def read(self, count: int) -> list[ReadRecord]:
         """The next records. Raises HarnessError when the source fails or yields fewer in time."""
-        self._send(credit=record_pb2.Credit(records=max(1, count - len(self._queue)), bytes=_PLENTY))
+        with self._changed:
+            wanted = count - len(self._queue) - self._credit
+            if wanted > 0 and count > len(self._queue):
+                self._credit += wanted
+            else:
+                wanted = 0
+        if wanted:
+            self._send(credit=record_pb2.Credit(records=wanted, bytes=_PLENTY))
         try:
             self._await(lambda: len(self._queue) >= count, f"yield {count} records")
         except HarnessError as error:
@@ -98,6 +105,8 @@ class SourceHarness(TaskHarness):
         self._definitions = InDefinitions()
         self._source_partitions: dict[int, str] = {}
         self._queue: list[tuple[int, ReadRecord]] = []
+        # Records of credit that the task has left; below 0 after a batch larger than its credit.
+        self._credit = 0
         self._given: list[tuple[int, ReadRecord]] = []
         self._checkpoints: dict[str, Any] = {}
         self._is_drained = False
@@ -139,6 +148,7 @@ class SourceHarness(TaskHarness):
     def _take(self, records: source_pb2.Records) -> None:
         columns = records.columns
         count = columns.count
+        self._credit -= max(1, count)
         places = list(zip(*_source_places(columns, count, self._source_partitions)))
         # The columns of a sink's batch, for the reading of the rest.
         put = sink_pb2.Put(columns=columns)
