@@ -49,6 +49,15 @@ func (r *SinkRecord) KeySchema() *Schema { return r.keyForm().schema }
 // ValueSchema is nil where there is none.
 func (r *SinkRecord) ValueSchema() *Schema { return r.valueForm().schema }
 
+// TimestampType is "create" (the sender's), "append" (the broker's) or "none".
+func (r *SinkRecord) TimestampType() string {
+	types := r.batch.columns.TimestampTypes
+	if len(types) == 0 {
+		return "create"
+	}
+	return [...]string{"none", "create", "append"}[min(at(types, r.index), 2)]
+}
+
 // Headers are decoded.
 func (r *SinkRecord) Headers() ([]Header, error) {
 	columns := r.batch.columns
@@ -110,6 +119,10 @@ func newPutBatch(definitions *inDefinitions, put *pb.Put) *putBatch {
 	columns := put.Columns
 	if columns == nil {
 		columns = &pb.Columns{}
+	}
+	if columns.Arena == nil {
+		// A slice of nil is nil: an empty value would be taken for null.
+		columns.Arena = []byte{}
 	}
 	made := &putBatch{seq: put.PutSeq, epoch: put.Epoch, columns: columns, definitions: *definitions}
 	made.check()
