@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import {
   type ChannelCredentials,
   Client,
@@ -61,7 +60,7 @@ export class Channel {
   #credentials(): ChannelCredentials {
     const tls = this.#launch.tls;
     if (tls === undefined) return credentials.createInsecure();
-    const read = (path: string | undefined) => (path === undefined ? null : readFileSync(path));
-    return credentials.createSsl(read(tls.ca), read(tls.key), read(tls.cert));
+    const pem = (text: string | undefined) => (text === undefined ? null : Buffer.from(text));
+    return credentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert));
   }
 }
