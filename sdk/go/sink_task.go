@@ -1,11 +1,8 @@
 package bulkhead
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -333,70 +330,6 @@ func failureOf(err error) *pb.Failure {
 	return toFailure(err)
 }
 
-func (s *sinkTask) doFlush(said *pb.Flush) {
-	s.meter.now(pb.TaskActivity_TASK_ACTIVITY_FLUSHING)
-	named := offsetsOf(said.Offsets)
-	safe := named
-	answer := &pb.FlushResult{FlushSeq: said.FlushSeq}
-	if flusher, ok := s.instance.(Flusher); ok && s.started {
-		var returned []TopicOffset
-		err := callUser(s.instance, "Flush", func() (err error) {
-			returned, err = flusher.Flush(s.finalContext(), named)
-			return err
-		})
-		if err == nil {
-			safe, err = s.safeOffsets(named, returned)
-		}
-		if err != nil {
-			answer.Failure, safe = toFailure(err), nil
-		}
-	}
-	for _, one := range safe {
-		answer.Safe = append(answer.Safe, wireOffset(one))
-	}
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	if answer.Failure != nil {
-		s.epoch++
-	}
-	answer.Epoch = s.epoch
-	s.host.stream.write(&pb.SinkTaskMessage{Kind: &pb.SinkTaskMessage_FlushResult{FlushResult: answer}})
-}
-
-// safeOffsets: nothing of a partition that the Flush did not name, nothing beyond the offset that it named.
-func (s *sinkTask) safeOffsets(named, returned []TopicOffset) ([]TopicOffset, error) {
-	limits := make(map[TopicPartition]int64, len(named))
-	for _, one := range named {
-		limits[one.TopicPartition] = one.Offset
-	}
-	var safe []TopicOffset
-	var others []string
-	for _, one := range returned {
-		if one.Offset < 0 {
-			return nil, fmt.Errorf("Flush returned %d as the offset of %s-%d", one.Offset, one.Topic, one.Partition)
-		}
-		limit, ok := limits[one.TopicPartition]
-		// A sink may well return all that it keeps, and may have put more than the host knew it had
-		// when it asked; what is not its own is a mistake.
-		if ok {
-			safe = append(safe, TopicOffset{one.TopicPartition, min(one.Offset, limit)})
-		} else if !s.owns(one.TopicPartition) {
-			others = append(others, fmt.Sprintf("%s-%d", one.Topic, one.Partition))
-		}
-	}
-	if len(others) > 0 {
-		shown := strings.Join(others[:min(len(others), partitionsShown)], ", ")
-		s.host.log.Warn("Flush returned offsets of partitions that are not this task's, ignored: " + shown)
-	}
-	return safe, nil
-}
-
-func (s *sinkTask) owns(one TopicPartition) bool {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	return s.partitions[one]
-}
-
 func (s *sinkTask) giveCredit(records, bytes int64) {
 	s.host.stream.write(&pb.SinkTaskMessage{Kind: &pb.SinkTaskMessage_Credit{Credit: &pb.Credit{Records: records, Bytes: bytes}}})
 }
@@ -453,54 +386,3 @@ func wireOffset(one TopicOffset) *pb.PartitionOffset {
 }
 
 // What the user's code asks for.
-
-func (s *sinkTask) rewind(offsets []TopicOffset) {
-	said := &pb.Rewind{}
-	for _, one := range offsets {
-		said.Offsets = append(said.Offsets, wireOffset(one))
-	}
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	s.epoch++
-	said.Epoch = s.epoch
-	s.host.stream.write(&pb.SinkTaskMessage{Kind: &pb.SinkTaskMessage_Rewind{Rewind: said}})
-}
-
-func (s *sinkTask) pause(partitions []TopicPartition) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	s.epoch++
-	s.host.stream.write(&pb.SinkTaskMessage{Kind: &pb.SinkTaskMessage_Pause{
-		Pause: &pb.PausePartitions{Partitions: wirePartitions(partitions), Epoch: s.epoch}}})
-}
-
-func (s *sinkTask) resume(partitions []TopicPartition) {
-	s.host.stream.write(&pb.SinkTaskMessage{Kind: &pb.SinkTaskMessage_Resume{
-		Resume: &pb.ResumePartitions{Partitions: wirePartitions(partitions)}}})
-}
-
-func wirePartitions(partitions []TopicPartition) []*pb.TopicPartition {
-	made := make([]*pb.TopicPartition, len(partitions))
-	for at, one := range partitions {
-		made[at] = &pb.TopicPartition{Topic: one.Topic, Partition: uint32(one.Partition)}
-	}
-	return made
-}
-
-func (s *sinkTask) requestCommit() {
-	s.host.stream.write(&pb.SinkTaskMessage{Kind: &pb.SinkTaskMessage_RequestCommit{RequestCommit: &pb.RequestCommit{}}})
-}
-
-func (s *sinkTask) report(ctx context.Context, record *SinkRecord, err error) error {
-	// Without a reporter on the host's side the record's error is the task's.
-	if !s.host.request.ErrantRecordReporter {
-		return err
-	}
-	return s.reports.report(ctx, record, err)
-}
-
-func (s *sinkTask) timeout(pause time.Duration) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	s.idleAfter = pause
-}
