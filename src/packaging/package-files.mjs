@@ -9,6 +9,9 @@ const sdk = join("sdk", "typescript");
 /** Above the plugins, where Node looks for what they import; in a checkout npm links it elsewhere. */
 const modulesOfPlugins = join("plugins", "node_modules");
 
+/** Of the SDK, without one source each: src/sdk-bundle.mjs. */
+const bundles = ["bundle", "bundle-shared", "harness-bundle"];
+
 /** Call it with what is built; `root` is the checkout. */
 export function addPackageFiles(root) {
   removePackageFiles(root);
@@ -38,8 +41,7 @@ function outputsOf(root) {
 function removeLeftovers(output, sources) {
   for (const file of readdirSync(output, { recursive: true })) {
     const [, name] = /^(.*?)\.(?:d\.ts|js|js\.map)$/.exec(file) ?? [];
-    // The SDK's bundle has no one source.
-    if (name !== undefined && name !== "bundle" && !existsSync(join(sources, `${name}.ts`)))
-      rmSync(join(output, file));
+    if (name === undefined || bundles.includes(name)) continue;
+    if (!existsSync(join(sources, `${name}.ts`))) rmSync(join(output, file));
   }
 }
