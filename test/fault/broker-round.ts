@@ -188,7 +188,7 @@ class Round {
         await node.shutDown();
         return node.start();
       case "leader frozen":
-        node.freeze();
+        await node.freeze();
         await sleep(requestMsMax + 500 + this.#random() * 1_000);
         return node.thaw();
       case "connections cut":

@@ -48,7 +48,7 @@ describe("a cluster of three", { skip: missing ?? false }, () => {
 
   test("finds another leader when a node is frozen or shut down", async () => {
     const leader = (await cluster.leaderOf(topic))!;
-    leader.freeze();
+    await leader.freeze();
     const next = await cluster.newLeaderOf(topic, leader);
     leader.thaw();
     await cluster.isWhole();

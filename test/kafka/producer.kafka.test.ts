@@ -223,7 +223,7 @@ describe("a producer on a real cluster", { skip: missing ?? false }, () => {
     const writer = new Writer(transport, topic, { "request.timeout.ms": "700" });
     writer.send("before");
     await writer.producer.flush();
-    broker.freeze();
+    await broker.freeze();
     for (let n = 0; n < 50; n += 1) writer.send(`v${n}`);
     const { open } = broker.proxy;
     await waitFor(() => broker.proxy.open < open, {

@@ -172,7 +172,7 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
     };
     const [used, fresh] = [role(config), role(config)];
     await used.call(node, metadata, brokers);
-    broker.freeze();
+    await broker.freeze();
     await assert.rejects(used.call(node, metadata, brokers), { code: "kafka.request_timeout" });
     await assert.rejects(fresh.call(node, metadata, brokers), { code: "kafka.disconnected" });
     broker.thaw();

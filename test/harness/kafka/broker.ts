@@ -4,6 +4,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -259,9 +260,15 @@ export class Broker {
     await ended(child, shutDownMsMax);
   }
 
-  /** SIGSTOP: its sockets stay open and nothing answers. */
-  freeze(): void {
+  /** SIGSTOP: its sockets stay open and nothing answers, from when this resolves. */
+  async freeze(): Promise<void> {
     this.#isFrozen = this.#child?.kill("SIGSTOP") ?? false;
+    if (!this.#isFrozen || process.platform !== "linux") return;
+    // The signal reaches its threads one by one, and one may still answer.
+    await waitFor(() => threadStates(this.pid!).every((state) => state === "T"), {
+      withinMs: 20_000,
+      what: "all threads of the broker to stop",
+    });
   }
 
   /** SIGCONT. */
@@ -320,4 +327,17 @@ async function findShared(): Promise<SharedKafka> {
 /** A name for a topic, group or transactional id that no other test has. */
 export function uniqueName(what: string): string {
   return `${what}-${randomUUID().slice(0, 13)}`;
+}
+
+/** The letters of /proc; those of threads that end meanwhile are left out. */
+function threadStates(pid: number): string[] {
+  const folder = `/proc/${pid}/task`;
+  return readdirSync(folder).flatMap((thread) => {
+    try {
+      const stat = readFileSync(join(folder, thread, "stat"), "utf8");
+      return [stat.slice(stat.lastIndexOf(")") + 2)[0] ?? ""];
+    } catch {
+      return [];
+    }
+  });
 }
