@@ -246,9 +246,13 @@ run(sink({ class: "fixture.Twisted", put() {} }));
       assert.equal(shown.connector.state, "FAILED");
       assert.match(shown.connector.trace, why);
       assert.deepEqual(shown.tasks, []);
-      const logged = host.log
-        .map((line) => JSON.parse(line))
-        .filter((line) => line.level === "error" && line.connector === className);
+      const told = () =>
+        host.log
+          .map((line) => JSON.parse(line))
+          .filter((line) => line.level === "error" && line.connector === className);
+      // It comes by another pipe than the answer.
+      await waitFor(() => told().length > 0, { withinMs: 20_000, what: "the line in the log" });
+      const logged = told();
       assert.equal(logged.length, 1, "told once");
       assert.match(logged[0].msg.replace(`connector ${className} failed: `, ""), why);
       assert.equal((await host.request("DELETE", `/connectors/${className}`)).status, 204);
