@@ -180,7 +180,12 @@ class Lines {
       const bytes = await this.#program.read(signal);
       if (signal.aborted) return;
       if (bytes !== undefined) this.#cutter.push(bytes);
-      over = bytes === undefined;
+      else {
+        over = true;
+        // How it ends decides whether a last line without a line feed counts.
+        await this.#program.gone(signal);
+        if (signal.aborted) return;
+      }
       for (;;) {
         const batch: SourceRecord[] = [];
         const timestamp = Date.now();

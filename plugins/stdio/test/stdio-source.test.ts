@@ -50,6 +50,12 @@ test("lines are texts with their number as offset, and status 0 is the end", asy
   assert.equal(await stop(task), undefined);
 });
 
+test("a last line without a line feed counts when its program ends well, however late", async () => {
+  const { task, reader } = await start({ shell: "printf 'one\\nlast'; exec >&-; sleep 0.5" });
+  assert.deepEqual(await reader.until(2), ["one", "last"]);
+  assert.equal(await stop(task), undefined);
+});
+
 test("a program is told the committed offset and the config, as first line and as variables", async (t) => {
   place.host.offsets.set(ownPartition, '{"lines":41}');
   t.after(() => place.host.offsets.clear());
