@@ -268,8 +268,11 @@ export class WireReader {
     return this.at >= this.end;
   }
 
+  /** A field's number and wire type; protobuf gives it 32 bits, and above 2^53 the type would be lost. */
   tag(): number {
-    return this.varint();
+    const tag = this.varint();
+    if (tag > 0xffff_ffff) throw protocolError("a message has a field with a number over 2^29 - 1");
+    return tag;
   }
 
   /** Unsigned; exact up to 2^53, which no field read by hand exceeds. */

@@ -49,6 +49,15 @@ test("a message cut short, and a text that is not UTF-8, are refused", () => {
   });
 });
 
+test("a field number that does not fit is refused, before its wire type is guessed", () => {
+  // Ten groups of seven bits: as a double, the lowest of them are gone.
+  const tag = Uint8Array.from([0x8a, ...Array<number>(8).fill(0xff), 0x01, 0]);
+  assert.throws(
+    () => decodeMessage(PluginMessageSchema, tag),
+    /a message has a field with a number over 2\^29 - 1/,
+  );
+});
+
 test("failures, runs and forms come back as they went", () => {
   assert.deepEqual(failureFromProto(create(FailureSchema, failureToProto(failure))), failure);
   const runs: Run[] = [
