@@ -43,6 +43,7 @@ const end: Record<Kind, readonly Point[]> = {
 
 type Kind = "source" | "sink";
 
+/** More than the lives before `on-committed` send, however late a log acknowledges: 20 batches of 10 each. */
 const numbers = 3_000;
 /** `points`: all, or those at which something was read, written or committed, or is about to be. */
 export function testDeaths(place: LogPlace, points: "all" | "of the log"): void {
@@ -77,7 +78,7 @@ export function testDeaths(place: LogPlace, points: "all" | "of the log"): void 
           `${kind}.${kind === "source" ? "Source" : "Sink"}`,
           {
             ...(kind === "source"
-              ? { topic: place.nameOf("source"), count: `${numbers}` }
+              ? { topic: place.nameOf("source"), count: `${numbers}`, "ahead.batches": "20" }
               : { topics: place.nameOf(bystanderTopic) }),
             file: join(fault.directory, "sink.txt"),
           },
