@@ -68,8 +68,21 @@ class SinkHarnessTest(unittest.TestCase):
             task.rebalance()
             self.assertEqual(task.committed, {("topic", 0): 1})
             task.put("b")
-            task.rebalance(lost=True)
+            task.lose()
             self.assertEqual(task.task.seen, ["a", "b", "b"])
+            self.assertEqual(task.committed, {("topic", 0): 1})
+            with self.assertRaises(TypeError):
+                task.rebalance(lost=True)
+
+    def test_only_the_partitions_named_move(self):
+        with harness(Keeper) as task:
+            task.put("a")
+            task.put("x", partition=1)
+            task.lose(("topic", 1))
+            self.assertEqual(task.task.seen, ["a", "x", "x"])
+            task.rebalance(("topic", 0))
+            self.assertEqual(task.task.seen, ["a", "x", "x"])
+            self.assertEqual(task.committed, {("topic", 0): 1, ("topic", 1): 1})
 
     def test_records_are_given_with_all_they_have(self):
         given = []

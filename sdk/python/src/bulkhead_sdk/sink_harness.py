@@ -75,11 +75,17 @@ class SinkHarness(TaskHarness):
             self.committed[SinkPartition(one.topic, one.partition)] = one.offset
         return dict(self.committed)
 
-    def rebalance(self, *partitions: SinkPartition, lost: bool = False) -> None:
+    def rebalance(self, *partitions: SinkPartition) -> None:
         """The partitions (all unless named) are taken away, after a commit, and given back."""
+        self.commit()
+        self._move(partitions, False)
+
+    def lose(self, *partitions: SinkPartition) -> None:
+        """As `rebalance`, found out too late: without a commit, what was not committed comes again."""
+        self._move(partitions, True)
+
+    def _move(self, partitions: Sequence[SinkPartition], lost: bool) -> None:
         gone = [SinkPartition(*one) for one in partitions] or list(self._open)
-        if not lost:
-            self.commit()
         self._close(gone, lost)
         self.assign(*gone)
         self._deliver()
