@@ -75,13 +75,9 @@ class FeedSource(Source):
         if check.config.url is None:
             return
         try:
-            check_address(check.config.url)
-        except ValueError as error:
-            check.error("url", f"Invalid value {check.config.url} for configuration url: {error}")
-            return
-        secret = check.config.authorization
-        if secret is not None and not _is_header(secret.reveal()):
-            check.error("authorization", "Invalid value [hidden] for configuration authorization: no line of ASCII text")
+            Config.__post_init__(check.config)
+        except ValueError:
+            # Told already, as what the config itself refuses.
             return
         if check.live and None not in (check.config.request_timeout_ms, check.config.max_bytes):
             try:

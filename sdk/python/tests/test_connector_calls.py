@@ -13,7 +13,7 @@ from bulkhead_sdk import ConfigError, Secret, Source, key
 from bulkhead_sdk.config import keys_of
 from bulkhead_sdk.config_parse import parse_config, parse_keys
 from bulkhead_sdk.connector_calls import Call, ConnectorCalls
-from bulkhead_sdk.description import Plugin
+from bulkhead_sdk.description import Plugin, manifest_text
 from bulkhead_sdk.errors import UnsupportedError
 from bulkhead_sdk.host_calls import HostCalls
 
@@ -104,9 +104,32 @@ class ConfigTest(unittest.TestCase):
         class Odd:
             when: complex = 0j
 
-        for wrong, said in ((Plain, "put @dataclass above it"), (Odd, "Odd.when has the type")):
+        for wrong, said in ((Plain, "put @dataclass above it, or derive it from pydantic's BaseModel"), (Odd, "Odd.when has the type")):
             with self.assertRaisesRegex(TypeError, said):
                 keys_of(wrong)
+
+
+@dataclass
+class Range:
+    low: int = 0
+    high_mark: int = 9
+    at: str = ""
+
+    def __post_init__(self):
+        raised = {
+            "named": ValueError("high.mark is below low"),
+            "field": ValueError("raise high_mark."),
+            "unnamed": ValueError("no \ud800 sense"),
+            "problems": ConfigError("two", problems=[("low", "too low"), ("high.mark", "too high")]),
+            "broken": KeyError("not said by itself"),
+        }
+        if self.at in raised:
+            raise raised[self.at]
+
+
+class Ranges(Source):
+    class_name = "test.Ranges"
+    config_class = Range
 
 
 class ConnectorCallsTest(unittest.TestCase):
@@ -118,7 +141,7 @@ class ConnectorCallsTest(unittest.TestCase):
             self.events.append(event)
             self.told.set()
 
-        plugin = Plugin("tables", "1.0.0", [Tables])
+        plugin = Plugin("tables", "1.0.0", [Tables, Ranges])
         self.calls = ConnectorCalls(plugin, HostCalls(lambda call: None), send)
 
     def ask(self, **kind):
@@ -153,10 +176,72 @@ class ConnectorCallsTest(unittest.TestCase):
         self.assertEqual((values["ratio"].value, values["bootstrap.servers"].value), ("0.5", "x,y"))
         self.assertEqual(list(result.groups), ["Reading"])
 
+    def test_what_the_config_class_itself_refuses_is_told_by_validate_under_its_keys(self):
+        cases = (
+            ({"at": "named"}, {"low": ["high.mark is below low"], "high.mark": ["high.mark is below low"]}),
+            ({"at": "field"}, {"high.mark": ["raise high_mark."]}),
+            ({"at": "unnamed"}, {"low": ["no \\ud800 sense"]}),
+            ({"at": "problems"}, {"low": ["too low"], "high.mark": ["too high"]}),
+            ({"at": "fine"}, {}),
+            # Only keys that are right by themselves are looked at together.
+            ({"at": "named", "low": "x"}, {"low": ["Invalid value x for configuration low: Not a number of type LONG"]}),
+        )
+        for given, wanted in cases:
+            result = self.validate(given)
+            self.assertEqual({one.name: list(one.errors) for one in result.values if one.errors}, wanted)
+            self.assertFalse(result.HasField("failure"))
+        broken = self.validate({"at": "broken"}).failure
+        self.assertIn("not said by itself", broken.text)
+        self.assertRegex(broken.stack, r'test_connector_calls\.py", line \d+, in __post_init__')
+
+    def test_the_host_is_told_to_ask_where_the_config_class_checks_itself(self):
+        described = self.ask(describe=config_pb2.DescribeRequest())["describe"]
+        self.assertEqual({one.class_name: one.validates for one in described.classes}, {"test.TablesConnector": True, "test.Ranges": True})
+        self.assertIn('"validates": true', manifest_text(Plugin("ranges", "1", [Ranges]), ["x"]))
+        plain = type("Plain", (Source,), {"class_name": "test.Plain", "config_class": Config})
+        self.assertNotIn("validates", manifest_text(Plugin("plain", "1", [plain]), ["x"]))
+
+    def test_what_validate_says_can_always_be_sent(self):
+        def validate(cls, check):
+            check.error("topic", "lone \ud800")
+            check.recommend("topic", ["\ud800", 7])
+            check.warn("\ud800")
+
+        odd = type("Odd", (Tables,), {"class_name": "test.Odd", "validate": classmethod(validate)})
+        self.calls = ConnectorCalls(Plugin("odd", "1", [odd]), HostCalls(lambda call: None), self.events.append)
+        result = self.validate({"topic": "t"}, "test.Odd")
+        topic = next(one for one in result.values if one.name == "topic")
+        self.assertEqual(list(topic.errors), ["lone \\ud800"])
+        self.assertEqual((list(topic.recommended_values), list(result.warnings)), (["\\ud800", "7"], ["\\ud800"]))
+
+    def validate(self, config, name="test.Ranges"):
+        asked = config_pb2.ValidateRequest(config=config)
+        asked.class_name = name
+        return self.ask(validate=asked)["validate"]
+
+    def test_the_host_learns_whether_offsets_are_enough_for_exactly_once(self):
+        wanted = {"test.TablesConnector": connector_pb2.SUPPORT_SUPPORTED, "test.Ranges": connector_pb2.SUPPORT_NOT_SAID}
+        for name, support in wanted.items():
+            asked = connector_pb2.ExactlyOnceSupportRequest()
+            asked.class_name = name
+            self.assertEqual(self.ask(exactly_once_support=asked)["exactly_once_support"].support, support)
+        Ranges.exactly_once = False
+        self.addCleanup(setattr, Ranges, "exactly_once", None)
+        self.assertEqual(
+            self.ask(exactly_once_support=asked)["exactly_once_support"].support, connector_pb2.SUPPORT_UNSUPPORTED
+        )
+
+    def test_offsets_are_the_hosts_to_alter_and_transactions_the_hosts_to_delimit(self):
+        altered = self.ask(alter_offsets=connector_pb2.AlterOffsetsRequest())["alter_offsets"]
+        self.assertEqual(altered.answer, connector_pb2.ALTER_OFFSETS_ANSWER_NOT_DONE)
+        asked = connector_pb2.CanDefineTransactionBoundariesRequest()
+        bounds = self.ask(can_define_transaction_boundaries=asked)["can_define_transaction_boundaries"]
+        self.assertEqual(bounds.support, connector_pb2.SUPPORT_UNSUPPORTED)
+
     def test_what_is_not_known_is_refused_by_name(self):
         asked = config_pb2.ValidateRequest()
         asked.class_name = "test.Other"
-        with self.assertRaisesRegex(ConfigError, "no class test.Other; it has test.TablesConnector"):
+        with self.assertRaisesRegex(ConfigError, "no class test.Other; it has test.TablesConnector, test.Ranges"):
             self.ask(validate=asked)
         with self.assertRaises(UnsupportedError):
             self.ask()

@@ -1,4 +1,4 @@
-"""Typed config: a dataclass whose fields are the keys of a ConfigDef."""
+"""Typed config: a dataclass, or a pydantic model, whose fields are the keys of a ConfigDef."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ class Secret:
 
     def __reduce__(self) -> Any:
         raise TypeError("a secret is not written down")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Asked for by pydantic, where a model has a field of this type."""
+        from pydantic_core import core_schema
+
+        return core_schema.is_instance_schema(cls)
 
 
 @dataclass(frozen=True)
@@ -111,15 +118,21 @@ def key(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-_TYPES = {str: "STRING", bool: "BOOLEAN", int: "LONG", float: "DOUBLE", Secret: "PASSWORD"}
+TYPES = {str: "STRING", bool: "BOOLEAN", int: "LONG", float: "DOUBLE", Secret: "PASSWORD"}
 
 
 def keys_of(config: type | None) -> tuple[ConfigKey, ...]:
     """The keys that a config class declares, in order. Raises TypeError for what is no config class."""
     if config is None:
         return ()
+    if is_model(config):
+        from .pydantic_config import keys_of_model
+
+        return keys_of_model(config)
     if not dataclasses.is_dataclass(config):
-        raise TypeError(f"{config.__name__} is not a dataclass: put @dataclass above it")
+        raise TypeError(
+            f"{config.__name__} is not a dataclass: put @dataclass above it, or derive it from pydantic's BaseModel"
+        )
     hints = typing.get_type_hints(config)
     return tuple(
         _key_of(config, field, hints[field.name])
@@ -128,9 +141,19 @@ def keys_of(config: type | None) -> tuple[ConfigKey, ...]:
     )
 
 
+def is_model(config: type | None) -> bool:
+    """Whether it is a class made with pydantic 2."""
+    return isinstance(getattr(config, "model_fields", None), dict) and hasattr(config, "model_validate")
+
+
+def checks_itself(config: type | None) -> bool:
+    """Whether it may refuse what its keys allow, so that the host has to ask."""
+    return is_model(config) or hasattr(config, "__post_init__")
+
+
 def _key_of(config: type, field: "dataclasses.Field[Any]", hint: Any) -> ConfigKey:
     said: Mapping[str, Any] = field.metadata.get(_KEY, {})
-    hint, nullable = _without_none(hint)
+    hint, nullable = without_none(hint)
     one_of: tuple[str, ...] = ()
     enum_type = None
     if typing.get_origin(hint) is Literal:
@@ -138,7 +161,7 @@ def _key_of(config: type, field: "dataclasses.Field[Any]", hint: Any) -> ConfigK
     elif isinstance(hint, type) and issubclass(hint, enum.Enum):
         enum_type, one_of, hint = hint, tuple(str(one.value) for one in hint), str
     kind = "LIST" if typing.get_origin(hint) in (list, tuple) or hint in (list, tuple) else None
-    kind = said.get("type") or kind or _TYPES.get(hint)
+    kind = said.get("type") or kind or TYPES.get(hint)
     if kind is None:
         raise TypeError(
             f"{config.__name__}.{field.name} has the type {hint!r}: a key is a str, bool, int, float, "
@@ -153,21 +176,23 @@ def _key_of(config: type, field: "dataclasses.Field[Any]", hint: Any) -> ConfigK
         field=field.name,
         type=kind,
         required=default is dataclasses.MISSING and not nullable,
-        default_text=_text(default),
+        default_text=default_text(default),
         one_of=one_of,
         enum_type=enum_type,
         **rest,
     )
 
 
-def _without_none(hint: Any) -> tuple[Any, bool]:
+def without_none(hint: Any) -> tuple[Any, bool]:
+    """The type alone, and whether it may be None."""
     if typing.get_origin(hint) not in (typing.Union, types.UnionType):
         return hint, False
     rest = [one for one in typing.get_args(hint) if one is not type(None)]
     return (rest[0], True) if len(rest) == 1 else (hint, False)
 
 
-def _text(default: Any) -> str | None:
+def default_text(default: Any) -> str | None:
+    """A default as it stands in a config file; None = none."""
     if default is dataclasses.MISSING or default is None:
         return None
     if isinstance(default, bool):

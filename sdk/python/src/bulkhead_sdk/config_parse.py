@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Mapping, Sequence
 
-from .config import ConfigKey, Secret, keys_of
+from .config import ConfigKey, Secret, is_model, keys_of
 from .errors import ConfigError
+from .failure import text_of
 from .java_number import java_double
 
 _BITS = {"SHORT": 15, "INT": 31, "LONG": 63}
@@ -40,10 +41,52 @@ def parse_config(config: type | None, given: Mapping[str, str]) -> Any:
     problems = [(one.key.name, message) for one in parsed for message in one.errors]
     if problems:
         raise ConfigError("; ".join(message for _, message in problems), problems=problems)
+    return make_config(config, parsed, given)
+
+
+def make_config(config: type | None, parsed: Sequence[ParsedKey], given: Mapping[str, str]) -> Any:
+    """The typed config of keys without errors. Raises ConfigError with what the class itself refuses."""
+    if config is None:
+        return SimpleNamespace()
+    problems: list[tuple[str, str]] = []
     try:
-        return config(**{one.key.field: one.value for one in parsed})
+        if not is_model(config):
+            return config(**{one.key.field: one.value for one in parsed})
+        from .pydantic_config import make_model
+
+        return make_model(config, [(one.key, one.value) for one in parsed], given)
     except ValueError as error:
-        raise ConfigError(str(error)) from error
+        problems = _problems_of(error, parsed)
+        if not problems:
+            raise _refused(text_of(error), parsed) from error
+    # Not from pydantic's error: its text has the values.
+    raise ConfigError("; ".join(message for _, message in problems), problems=problems)
+
+
+def _problems_of(error: ValueError, parsed: Sequence[ParsedKey]) -> list[tuple[str, str]]:
+    """What pydantic found, by key."""
+    from .pydantic_config import problems_of
+
+    texts = {one.key.name: "[hidden]" if one.key.type == "PASSWORD" else one.text for one in parsed}
+    found: list[tuple[str, str]] = []
+    for key, message in problems_of(error, [one.key for one in parsed]):
+        if key is None:
+            found += _refused(message, parsed).problems
+        else:
+            found.append((key.name, _invalid(key, str(texts[key.name]), message)))
+    return found
+
+
+def _refused(message: str, parsed: Sequence[ParsedKey]) -> ConfigError:
+    """About the keys that the message names; where it names none, about the first."""
+    keys = [one.key for one in parsed]
+    named = [key for key in keys if _names(message, key.name) or _names(message, key.field)]
+    problems = [(key.name, message) for key in named or keys[:1]]
+    return ConfigError(message, problems=problems)
+
+
+def _names(message: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(name)}(?!\.?\w)", message) is not None
 
 
 def _parse_key(key: ConfigKey, given: str | None) -> ParsedKey:

@@ -9,11 +9,11 @@ from typing import Any, Callable, Mapping, Sequence
 from bulkhead.plugin.v1 import config_pb2, connector_pb2, session_pb2
 
 from .config import keys_of
-from .config_parse import parse_config, parse_keys
+from .config_parse import ParsedKey, make_config, parse_config, parse_keys
 from .connector import Check, Connector, ConnectorContext
 from .description import Plugin, describe_class
 from .errors import ConfigError, UnsupportedError
-from .failure import to_failure
+from .failure import clean, to_failure
 from .host_calls import HostCalls
 from .log import subject
 from .user_code import Cancelled, UserCode
@@ -169,6 +169,8 @@ class ConnectorCalls:
         call.stopped = check.stopped
         broken = None
         try:
+            if not any(one.errors for one in parsed):
+                _check_whole(found, parsed, texts, values, call)
             if found.overrides("validate"):
                 call.user.call(found.validate, check)
         except Cancelled:
@@ -180,16 +182,33 @@ class ConnectorCalls:
                 config_pb2.ConfigValue(
                     name=name,
                     value=one.text,
-                    errors=one.errors,
-                    recommended_values=one.recommended_values,
+                    errors=map(clean, one.errors),
+                    recommended_values=map(clean, one.recommended_values),
                     visible=one.visible,
                 )
                 for name, one in values.items()
             ],
             groups=groups,
-            warnings=check.warnings,
+            warnings=map(clean, check.warnings),
             failure=broken,
         )
+
+
+def _check_whole(
+    found: type[Connector],
+    parsed: Sequence[ParsedKey],
+    texts: Mapping[str, str],
+    values: Mapping[str, Any],
+    call: "Call",
+) -> None:
+    """What the config class says itself: told here, not only when a task starts."""
+    try:
+        call.user.call(make_config, found.config_class, parsed, texts)
+    except ConfigError as error:
+        if any(key not in values for key, _ in error.problems) or not error.problems:
+            raise
+        for key, message in error.problems:
+            values[key].errors.append(message)
 
 
 class Call:

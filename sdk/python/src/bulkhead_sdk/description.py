@@ -10,7 +10,7 @@ from typing import Any, Sequence
 
 from bulkhead.plugin.v1 import config_pb2 as pb
 
-from .config import ConfigKey, keys_of
+from .config import ConfigKey, checks_itself, keys_of
 from .connector import Connector
 
 
@@ -32,10 +32,14 @@ def describe_class(plugin: Plugin, one: type[Connector]) -> pb.ClassDescription:
         documentation_url=one.documentation_url,
         aliases=one.aliases,
         task_class=one.task_class_name(),
-        validates=one.overrides("validate"),
+        validates=_validates(one),
     )
     description.class_name = one.class_name
     return description
+
+
+def _validates(one: type[Connector]) -> bool:
+    return one.overrides("validate") or checks_itself(one.config_class)
 
 
 def _describe_key(key: ConfigKey) -> pb.ConfigKey:
@@ -82,7 +86,7 @@ def _manifest_class(plugin: Plugin, one: type[Connector]) -> dict[str, Any]:
         said["aliases"] = list(one.aliases)
     if one.documentation_url:
         said["documentationUrl"] = one.documentation_url
-    if one.overrides("validate"):
+    if _validates(one):
         said["validates"] = True
     said["config"] = [_manifest_key(key) for key in keys_of(one.config_class)]
     return said
