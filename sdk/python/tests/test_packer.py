@@ -3,7 +3,7 @@
 import random
 import unittest
 
-from bulkhead_sdk import Record
+from bulkhead_sdk import DataError, Record
 from bulkhead_sdk.definitions import OutDefinitions
 from bulkhead_sdk.packer import Packer
 from bulkhead_sdk.record_run import record_run
@@ -11,10 +11,10 @@ from bulkhead_sdk.record_run import record_run
 PARTITION = {"p": "main"}
 
 
-def packed(records, in_runs):
+def packed(records, in_runs, mode="per-record", bytes_max=100_000):
     """What is sent for these, with what is alike taken in runs or each by itself."""
     sent = []
-    packer = Packer(OutDefinitions(sent.append), 100_000, "per-record")
+    packer = Packer(OutDefinitions(sent.append), bytes_max, mode)
     if not in_runs:
         packer._add_run = lambda items, start: start
     at = 0
@@ -67,12 +67,37 @@ ODD = (
 
 class PackerTest(unittest.TestCase):
     def assertSame(self, records):
-        self.assertTrue(packed(records, True) == packed(records, False), "other bytes in runs")
+        for mode in ("per-record", "last"):
+            self.assertTrue(packed(records, True, mode) == packed(records, False, mode), f"other bytes in runs: {mode}")
 
     def test_records_that_are_alike_are_packed_as_one_by_one(self):
         for make in (record, lambda n: record(n, value=b"%d" % n), lambda n: record(n, source_offset={"ü\ud800": n})):
             self.assertIsNotNone(record_run([make(n) for n in range(10)]), "not taken in runs")
             self.assertSame([make(n) for n in range(2_000)])
+
+    def test_where_only_the_last_offset_counts_the_others_may_be_missing(self):
+        for given in ({}, {9: 1}, {3: 1}, {3: 1, 7: 2}, {0: 5}):
+            records = [record(n, source_offset={"n": given[n % 10]} if n % 10 in given else None) for n in range(2_000)]
+            self.assertIsNotNone(record_run(records[:10], True), "not taken in runs")
+            self.assertSame(records)
+
+    def test_an_offset_that_cannot_be_written_is_told(self):
+        records = [record(n, source_offset={"n": 1j} if n == 19 else None) for n in range(20)]
+        with self.assertRaisesRegex(DataError, "complex"):
+            packed(records, True, "last")
+        records[19].source_offset = {"n": "x" * 70_000}
+        with self.assertRaisesRegex(DataError, "offset"):
+            packed(records, True, "last")
+
+    def test_runs_fill_a_batch_and_go_hardly_beyond(self):
+        for size in (1, 1_000, 200_000):
+            for mode in ("per-record", "last"):
+                records = [record(n, value=b"x" * size) for n in range(1_000 if size < 10_000 else 30)]
+                batches = [one for one in packed(records, True, mode, 4 << 20) if isinstance(one, tuple)]
+                self.assertEqual(sum(count for _, count, _, _ in batches), len(records))
+                for _, _, cost, _ in batches[:-1]:
+                    self.assertGreaterEqual(cost, 512 << 10)
+                    self.assertLess(cost, (560 << 10) + 2 * size)
 
     def test_one_that_differs_changes_nothing_for_the_others(self):
         for odd in ODD:

@@ -10,7 +10,7 @@ from .canonical_json import write_json
 from .columns import deltas, zero_one_or_all, zero_or_all
 from .definitions import BYTES, JSON, TEXT, OutDefinitions
 from .errors import DataError
-from .record_run import RUN_RECORDS, record_run
+from .record_run import record_run, run_length
 from .schema import Schema
 from .source_record import Record
 
@@ -95,10 +95,10 @@ class Packer:
         if kind not in _PLAIN_KINDS or self._last_mode or definitions.full:
             return start
         topic, source_partition = first.topic, first.source_partition
-        topic_id = definitions.topic(topic)
-        partition_id, partition_text = self._partition(source_partition)
         encoding = TEXT if kind is str else BYTES if kind is bytes else JSON
         form = definitions.plain(encoding).id
+        topic_id = definitions.topic(topic)
+        partition_id, partition_text = self._partition(source_partition)
         size, target = self._bytes, self._target
         add_piece, add_size = self._arena.append, self._value_sizes.append
         add_offset, add_offset_size = self._offset_arena.append, self._offset_sizes.append
@@ -156,26 +156,43 @@ class Packer:
     def _add_run(self, items: Sequence[Any], start: int) -> int:
         """Adds a run of records where `add_alike` would add them all; else none."""
         definitions = self._definitions
-        if self._last_mode or definitions.full or self.count + RUN_RECORDS > RECORDS_MAX:
+        if definitions.full or self.full:
             return start
-        run = record_run(items[start : start + RUN_RECORDS])
+        length = run_length(items[start], _ROW_BYTES, self._target - self._bytes)
+        length = min(length, RECORDS_MAX - self.count)
+        try:
+            run = record_run(items[start : start + length], self._last_mode)
+        except DataError:
+            # `add` says what is wrong, and with which record.
+            return start
         if run is None:
             return start
         count = run.count
         size = self._bytes + len(run.arena) + len(run.offset_arena) + _ROW_BYTES * count
+        if self._last_mode and run.last_offset is not None:
+            if len(run.last_offset) > _OFFSET_BYTES_MAX:
+                return start
+            size += len(run.last_offset)
         # What is near a limit is for the others to judge; so is what repeats the offset before it.
-        if size >= self._target or run.first_offset == self._last_offset:
+        if size > self._message_bytes_max or (
+            not self._last_mode and run.first_offset == self._last_offset
+        ):
             return start
+        form = definitions.plain(TEXT if run.is_text else BYTES).id
         topic_id = definitions.topic(run.topic)
         partition_id, partition_text = self._partition(run.source_partition)
-        form = definitions.plain(TEXT if run.is_text else BYTES).id
         self._fill(count, form, topic_id, partition_id)
         self._value_sizes += run.value_sizes
-        self._offset_sizes += run.offset_sizes
         self._arena.append(run.arena)
-        self._offset_arena.append(run.offset_arena)
-        self._last_offset = run.last_offset
-        self._last[partition_text] = run.last_offset.decode()
+        if not self._last_mode:
+            self._offset_sizes += run.offset_sizes
+            self._offset_arena.append(run.offset_arena)
+            self._last_offset = run.last_offset
+        elif run.last_offset is not None:
+            before = self._last.get(partition_text)
+            size -= len(before.encode()) if before is not None else 0
+        if run.last_offset is not None:
+            self._last[partition_text] = run.last_offset.decode()
         self._bytes = size
         return start + count
 
@@ -189,7 +206,8 @@ class Packer:
         self._partitions += nothing
         self._timestamps += [-1] * count
         self._header_counts += nothing
-        self._source_partitions += [partition] * count
+        if not self._last_mode:
+            self._source_partitions += [partition] * count
         self.count += count
 
     def add(self, record: Record) -> bool:

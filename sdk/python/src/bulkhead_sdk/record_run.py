@@ -1,8 +1,7 @@
-"""Many records that are alike, column by column: one call into C looks at each, not one for each record."""
+"""Many records that are alike, column by column: the least that can be done for each of them by itself."""
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any, Sequence
 
 from .canonical_json import write_json
@@ -13,24 +12,13 @@ RUN_RECORDS = 500
 _RUN_RECORDS_MIN = 8
 _NUMBER_MAX = (1 << 63) - 1
 _HEAD_CHARS_MAX = 1_000
-_columns_of = attrgetter(
-    "topic",
-    "value",
-    "source_partition",
-    "source_offset",
-    "key",
-    "key_schema",
-    "value_schema",
-    "timestamp",
-    "partition",
-    "headers",
-)
-# What the columns from `key` on have when nothing was said.
-_NOTHING = (None, None, None, None, None, ())
 
 
 class RecordRun:
-    """Plain values of one topic and source partition, each with a different offset."""
+    """Plain values of one topic and source partition.
+
+    Each with a different offset; or, where only the last one is sent, with any and without.
+    """
 
     __slots__ = (
         "count",
@@ -46,20 +34,40 @@ class RecordRun:
     )
 
 
-def record_run(items: Sequence[Any]) -> RecordRun | None:
-    """The columns of these, or None where they are not alike enough. Touches nothing."""
+def run_length(first: Any, row_bytes: int, room: int) -> int:
+    """How many records like this one fill the room: no more are looked at, as large ones cost much to join."""
+    value = first.value if type(first) is Record else None
+    size = len(value) if type(value) in (str, bytes) else 0
+    return min(RUN_RECORDS, room // (size + row_bytes) + 1)
+
+
+def record_run(items: Sequence[Any], last_only: bool = False) -> RecordRun | None:
+    """The columns of these, or None where they are not alike enough. Touches nothing.
+
+    `last_only` = of the offsets only the last one counts; there may be none.
+    """
     count = len(items)
     if count < _RUN_RECORDS_MIN or list(map(type, items)).count(Record) != count:
         return None
-    topics, values, partitions, offsets, *rest = zip(*map(_columns_of, items))
-    if any(column.count(nothing) != count for column, nothing in zip(rest, _NOTHING)):
-        return None
     first = items[0]
-    same = list(map(id, partitions)).count(id(first.source_partition)) == count
-    if type(first.topic) is not str or topics.count(first.topic) != count or not same:
+    topic, partition, kind = first.topic, first.source_partition, type(first.value)
+    if type(topic) is not str or kind not in (str, bytes):
         return None
-    kind = type(first.value)
-    if kind not in (str, bytes) or list(map(type, values)).count(kind) != count:
+    # The one look at each record by itself, so no more than has to be is done in it.
+    for one in items:
+        if (
+            one.source_partition is not partition
+            or one.key is not None
+            or one.key_schema is not None
+            or one.value_schema is not None
+            or one.timestamp is not None
+            or one.partition is not None
+            or one.headers
+        ):
+            return None
+    values = [one.value for one in items]
+    same_kind = list(map(type, values)).count(kind) == count
+    if not same_kind or [one.topic for one in items].count(topic) != count:
         return None
     run = RecordRun()
     run.is_text = kind is str
@@ -70,13 +78,22 @@ def record_run(items: Sequence[Any]) -> RecordRun | None:
         run.arena = text.encode()
     else:
         run.arena = b"".join(values)
-    if not _offsets(run, offsets, count):
+    offsets = [one.source_offset for one in items]
+    if last_only:
+        _last_offset(run, offsets)
+    elif not _offsets(run, offsets, count):
         return None
     run.count = count
-    run.topic = first.topic
-    run.source_partition = first.source_partition
+    run.topic = topic
+    run.source_partition = partition
     run.value_sizes = [len(value) + 1 for value in values]
     return run
+
+
+def _last_offset(run: RecordRun, offsets: Sequence[Any]) -> None:
+    last = next((one for one in reversed(offsets) if one is not None), None)
+    run.offset_arena, run.offset_sizes = b"", []
+    run.first_offset = run.last_offset = None if last is None else write_json(last).encode()
 
 
 def _offsets(run: RecordRun, offsets: Sequence[Any], count: int) -> bool:
