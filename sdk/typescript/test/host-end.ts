@@ -108,10 +108,16 @@ export class HostEnd {
   }
 
   static async listen(
-    options: { messageBytesMax?: number; heartbeatMs?: number; reject?: boolean } = {},
+    options: {
+      messageBytesMax?: number;
+      heartbeatMs?: number;
+      reject?: boolean;
+      /** Sees what plugins send as it comes; `stream` is the method's name. */
+      heard?: (stream: string, message: Buffer) => void;
+    } = {},
   ): Promise<HostEnd> {
     const host = new HostEnd(options.messageBytesMax ?? 4 * 1024 * 1024);
-    host.#serve(options.heartbeatMs ?? 50, options.reject === true);
+    host.#serve(options.heartbeatMs ?? 50, options.reject === true, options.heard);
     await new Promise<void>((resolve, reject) => {
       host.#server.bindAsync(host.#address, ServerCredentials.createInsecure(), (error) =>
         error === null ? resolve() : reject(error),
@@ -204,7 +210,11 @@ export class HostEnd {
     return await stream;
   }
 
-  #serve(heartbeatMs: number, reject: boolean): void {
+  #serve(
+    heartbeatMs: number,
+    reject: boolean,
+    heard: (stream: string, message: Buffer) => void = () => {},
+  ): void {
     let accept!: (hello: Hello) => void;
     this.#accepted = new Promise((resolve) => {
       accept = resolve;
@@ -215,7 +225,10 @@ export class HostEnd {
       requestStream: true,
       responseStream: true,
       requestSerialize: pass,
-      requestDeserialize: pass,
+      requestDeserialize: (bytes: Buffer) => {
+        heard(name, bytes);
+        return bytes;
+      },
       responseSerialize: (bytes: Uint8Array) => Buffer.from(bytes),
       responseDeserialize: pass,
     });
