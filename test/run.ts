@@ -42,6 +42,7 @@ const smallFolders = ["control", "fuzz", "property", "task"];
 const suites: Suite[] = [
   check("format and lint", () => command(bin("biome"), ["check", "--error-on-warnings", "."])),
   check("proto lint", () => command(bin("buf"), ["lint"])),
+  check("proto frozen", frozenUnbroken),
   check("generated code", generatedUnchanged),
   check("build", () => command(process.execPath, [join(root, "src", "checkout.mjs"), "build"])),
   check("types", () => command(bin("tsc"), ["-p", "tsconfig.json"])),
@@ -104,6 +105,23 @@ function check(name: string, work: () => Promise<string | undefined>): Suite {
       return { passed: 1 - failed, failed, skipped: [], output: output ?? "" };
     },
   };
+}
+
+/** Nothing that the frozen contract has may change; what was added to it is frozen with it. */
+async function frozenUnbroken(): Promise<string | undefined> {
+  const image = join("proto", "v1.binpb");
+  const broken = await command(bin("buf"), ["breaking", "--against", image]);
+  if (broken !== undefined) return broken;
+  const folder = mkdtempSync(join(tmpdir(), "bulkhead-proto-"));
+  try {
+    const now = join(folder, "v1.binpb");
+    const failure = await command(bin("buf"), ["build", "--exclude-source-info", "-o", now]);
+    if (failure !== undefined) return failure;
+    if (readFileSync(now).equals(readFileSync(join(root, image)))) return undefined;
+    return `${image} does not have all of the contract: freeze what was added with npm run freeze`;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function nothingLacks(): Promise<undefined> {}
