@@ -46,6 +46,16 @@ const changes: Record<string, { file: string; from: string; to: string; told?: R
     from: "uint32 pid = 7;",
     to: "uint32 pid = 7;\n  string later = 8;",
   },
+  "a kind more": {
+    file: "session.proto",
+    from: "ShutdownAck shutdown_ack = 8;",
+    to: "ShutdownAck shutdown_ack = 8;\n    Shutdown later = 9;",
+  },
+  "a column whose number was kept free": {
+    file: "record.proto",
+    from: "reserved 21 to 29;",
+    to: "bytes log_batches = 21;\n  reserved 22 to 29;",
+  },
 };
 
 for (const [what, { file, from, to, told }] of Object.entries(changes)) {
