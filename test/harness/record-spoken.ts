@@ -43,8 +43,7 @@ const commands: Record<string, () => Promise<string[]>> = {
 const words = process.argv.slice(2);
 for (const [language, command] of Object.entries(commands)) {
   if (words.length > 0 && !words.includes(language)) continue;
-  // The SDK of TypeScript has no metrics.
-  const messages = await record(await command(), language !== "typescript");
+  const messages = await record(await command());
   const file = join(repository, "test", "goldens", "spoken", `${language}.json`);
   await mkdir(join(file, ".."), { recursive: true });
   await writeFile(file, `${JSON.stringify(messages, undefined, 1)}\n`);
@@ -52,7 +51,7 @@ for (const [language, command] of Object.entries(commands)) {
 }
 
 /** A life: what the plugin sent, each kind of heartbeat and log once. */
-async function record(command: string[], hasMetrics: boolean) {
+async function record(command: string[]) {
   const messages: { stream: string; is: string; hex: string }[] = [];
   const host = await HostEnd.listen({
     heartbeatMs: 200,
@@ -68,14 +67,14 @@ async function record(command: string[], hasMetrics: boolean) {
   const child = host.spawn(command, { cwd: folder });
   child.stderr?.pipe(process.stderr);
   try {
-    await live(host, hasMetrics);
+    await live(host);
   } finally {
     await host.close();
   }
   return messages;
 }
 
-async function live(host: HostEnd, hasMetrics: boolean): Promise<void> {
+async function live(host: HostEnd): Promise<void> {
   const source = { className: "spoken.Source", config: { topic: "t", password: "secret" } };
   const sink = { className: "spoken.Sink", config: { topics: "t" } };
   await host.request("", { case: "describe", value: {} });
@@ -86,7 +85,7 @@ async function live(host: HostEnd, hasMetrics: boolean): Promise<void> {
   await host.request("in", { case: "startConnector", value: { ...source, className: "no.Such" } });
   await host.request("in", { case: "startConnector", value: source });
   await host.request("in", { case: "taskConfigs", value: { tasksMax: 2 } });
-  await liveSource(host, source.config, hasMetrics);
+  await liveSource(host, source.config);
   await host.request("in", { case: "stopConnector", value: {} });
   await host.request("out", { case: "startConnector", value: sink });
   await liveSink(host, sink.config);
@@ -96,11 +95,7 @@ async function live(host: HostEnd, hasMetrics: boolean): Promise<void> {
   await host.session.inbox.next("shutdownAck");
 }
 
-async function liveSource(
-  host: HostEnd,
-  config: Record<string, string>,
-  hasMetrics: boolean,
-): Promise<void> {
+async function liveSource(host: HostEnd, config: Record<string, string>): Promise<void> {
   const task = await host.startSource("in", {
     className: "spoken.Source",
     taskConfig: config,
@@ -111,7 +106,7 @@ async function liveSource(
   const { batchSeq } = await task.inbox.next("records");
   task.send({ case: "acked", value: { through: batchSeq, runs: [] } });
   await task.inbox.next("checkpoint");
-  if (hasMetrics) await host.session.inbox.next("metricBatch");
+  await host.session.inbox.next("metricBatch");
   task.send({ case: "drain", value: {} });
   await task.inbox.next("drained");
   task.send({ case: "stop", value: { timeoutMs: 5_000n } });

@@ -103,7 +103,7 @@ test("the package holds what runs and what tells about it, and nothing else", (c
   context.diagnostic(`${files.length} files, ${bytes} bytes packed`);
   assert.ok(bytes <= packageBytesMax, `${bytes} bytes, at most ${packageBytesMax}`);
   const shipped =
-    /\.(js|js\.map|d\.ts|proto|md)$|^LICENSE$|(^|\/)package\.json$|^plugins\/[^/]+\/(plugin|conformance)\.json$|^proto\/buf\.gen\.yaml$|^src\/packaging\//;
+    /\.(js|js\.map|d\.ts|proto|md)$|^LICENSE$|(^|\/)package\.json$|^plugins\/[^/]+\/(plugin|conformance)\.json$|^proto\/(buf\.gen\.yaml|v1\.binpb)$|^src\/packaging\//;
   assert.deepEqual(
     files.filter((file) => !shipped.test(file) || /\.test\.|(^|\/)tests?\//.test(file)),
     [],

@@ -1,6 +1,7 @@
 import type { ConfigKeys, ConfigOf } from "./config.ts";
 import type { ConfigTexts } from "./config-parse.ts";
 import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
 import type { SourceOffset, SourcePartition } from "./source-record.ts";
 
 /** What every function of a connector is given. */
@@ -88,6 +89,8 @@ export interface ConnectorDefinition<Keys extends ConfigKeys> extends ClassDefin
 
 /** What every function of a task is given. `state` is what `start` returned. */
 export interface TaskContext<Keys extends ConfigKeys, State> extends ConnectorContext<Keys> {
+  /** Numbers of your own. */
+  readonly metrics: Metrics;
   /** The task's number, from 0. */
   readonly task: number;
   readonly state: State;

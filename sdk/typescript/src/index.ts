@@ -15,6 +15,7 @@ export { Decimal } from "./decimal.ts";
 export { type ExactJson, readExact } from "./exact-json.ts";
 export { javaDouble, javaFloat } from "./java-number.ts";
 export type { Log, LogDetails } from "./log.ts";
+export type { Counter, Gauge, MetricOptions, Metrics } from "./metrics.ts";
 export type { PluginClass } from "./plugin.ts";
 export {
   AuthError,

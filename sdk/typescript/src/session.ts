@@ -14,6 +14,7 @@ import {
 import { HostCalls } from "./host-calls.ts";
 import { type Launch, protocolVersion } from "./launch.ts";
 import { LogBuffer } from "./log.ts";
+import { MetricRegistry } from "./metrics.ts";
 import type { Plugin } from "./plugin.ts";
 import { RunningStage } from "./running-stage.ts";
 import { SinkTask } from "./sink-task.ts";
@@ -48,6 +49,7 @@ export class Session {
   readonly #channel: Channel;
   readonly #stream: ByteStream;
   readonly #log = new LogBuffer();
+  readonly #metrics = new MetricRegistry();
   readonly #calls: HostCalls;
   readonly #connectors: ConnectorCalls;
   readonly #tasks = new Set<RunningTask>();
@@ -197,6 +199,8 @@ export class Session {
         tasks: Array.from(this.#tasks, (task) => task.heartbeat()),
       },
     });
+    const metrics = this.#metrics.batch();
+    if (metrics !== undefined) this.#send({ case: "metricBatch", value: metrics });
   }
 
   #onRequest(request: Request): void {
@@ -268,11 +272,14 @@ export class Session {
   async #startTask(connector: string, request: StartTaskRequest, signal: AbortSignal) {
     const found = findConnector(this.#plugin, request.className);
     const method = found.kind === "source" ? "SourceTask" : "SinkTask";
+    const log = this.#log.log({ logger: found.definition.class, connector, task: request.task });
+    const { metrics, close } = this.#metrics.open(connector, request.task, log);
     const host: TaskHost = {
       connector,
       request,
       messageBytesMax: this.#launch.messageBytesMax,
-      log: this.#log.log({ logger: found.definition.class, connector, task: request.task }),
+      log,
+      metrics,
       offsets: this.#calls.offsets(connector, request.task),
       clock: realClock,
       openStream: (onMessage) =>
@@ -283,7 +290,10 @@ export class Session {
         ? new SourceTask(host, found.definition)
         : new SinkTask(host, found.definition);
     this.#tasks.add(task);
-    void task.done.then(() => this.#tasks.delete(task));
+    void task.done.then(() => {
+      close();
+      this.#tasks.delete(task);
+    });
     const giveUp = () => task.cutOff("the start was cancelled");
     signal.addEventListener("abort", giveUp, { once: true });
     await task.opened;

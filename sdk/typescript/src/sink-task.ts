@@ -113,7 +113,7 @@ export class SinkTask implements RunningTask {
   }
 
   #makeContext(): Omit<Context, "state"> & { state: unknown } {
-    const { connector, request, log } = this.#host;
+    const { connector, request, log, metrics } = this.#host;
     const texts = { ...request.connectorConfig, ...request.taskConfig };
     return {
       connector,
@@ -122,6 +122,7 @@ export class SinkTask implements RunningTask {
       texts,
       signal: this.#cancel.signal,
       log,
+      metrics,
       state: undefined,
       rewind: (offsets) => {
         const epoch = this.#nextEpoch();

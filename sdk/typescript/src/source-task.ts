@@ -119,7 +119,7 @@ export class SourceTask implements RunningTask {
 
   /** The context for everything that follows; undefined = stopped before or while starting. */
   async #start(): Promise<Context | undefined> {
-    const { connector, request, log } = this.#host;
+    const { connector, request, log, metrics } = this.#host;
     const texts = { ...request.connectorConfig, ...request.taskConfig };
     const context: Omit<Context, "state"> & { state: unknown } = {
       connector,
@@ -128,6 +128,7 @@ export class SourceTask implements RunningTask {
       texts,
       signal: this.#cancel.signal,
       log,
+      metrics,
       offset: (partition) => this.#offsets.offset(partition),
       offsets: (partitions) => this.#offsets.offsets(partitions),
       state: undefined,

@@ -4,6 +4,7 @@ import type { OffsetReader } from "./connector-definition.ts";
 import type { StartTaskRequest } from "./gen/bulkhead/plugin/v1/connector_pb.ts";
 import type { TaskHeartbeatSchema } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
 import type { TaskStream } from "./task-stream.ts";
 
 /** What a task needs from its session. */
@@ -12,6 +13,7 @@ export interface TaskHost {
   readonly request: StartTaskRequest;
   readonly messageBytesMax: number;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly offsets: OffsetReader;
   readonly clock: Clock;
   /** Opens the task's stream; the reader must not wait. */

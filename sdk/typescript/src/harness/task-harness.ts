@@ -4,6 +4,7 @@ import { deferred } from "../deferred.ts";
 import { StartTaskRequestSchema } from "../gen/bulkhead/plugin/v1/connector_pb.ts";
 import type { Failure } from "../gen/bulkhead/plugin/v1/error_pb.ts";
 import type { Log, LogDetails, LogLevelName } from "../log.ts";
+import { MetricRegistry } from "../metrics.ts";
 import type { RunningTask, TaskHost } from "../task-host.ts";
 import { TaskStream } from "../task-stream.ts";
 import { HarnessClock } from "./harness-clock.ts";
@@ -111,6 +112,7 @@ export abstract class TaskHarness {
       this.changed();
     });
     this.#stream = stream;
+    const log = this.#log();
     this.#running = start({
       connector: "harness",
       request: create(StartTaskRequestSchema, {
@@ -121,7 +123,8 @@ export abstract class TaskHarness {
         offsetFlushIntervalMs: 60_000n,
       }),
       messageBytesMax,
-      log: this.#log(),
+      log,
+      metrics: new MetricRegistry().open("harness", this.number, log).metrics,
       offsets: this.offsets,
       clock: this.clock,
       openStream: (onMessage) => new TaskStream(stream.plugin, onMessage),
