@@ -1,5 +1,7 @@
 """Write a Bulkhead connector in Python: see README.md."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import schema
 from .config import Secret, key
 from .connector import Check, Connector, ConnectorContext
@@ -21,16 +23,55 @@ from .source import Source, source
 from .source_record import Checkpoint, Record
 from .version import SDK_VERSION as __version__
 
+if TYPE_CHECKING:
+    from .stage import (
+        DROP,
+        ConnectData,
+        Converted,
+        Converter,
+        HeaderConverter,
+        KafkaData,
+        KafkaHeader,
+        Predicate,
+        StageRecord,
+        Transform,
+        predicate,
+        transform,
+    )
+
+_STAGE_WORDS = (
+    "DROP",
+    "ConnectData",
+    "Converted",
+    "Converter",
+    "HeaderConverter",
+    "KafkaData",
+    "KafkaHeader",
+    "Predicate",
+    "StageRecord",
+    "Transform",
+    "predicate",
+    "transform",
+)
+
 __all__ = [
     "AuthError",
     "Check",
     "Checkpoint",
     "ConfigError",
+    "ConnectData",
     "Connector",
     "ConnectorContext",
+    "Converted",
+    "Converter",
+    "DROP",
     "DataError",
     "Header",
+    "HeaderConverter",
+    "KafkaData",
+    "KafkaHeader",
     "PluginError",
+    "Predicate",
     "RateLimitedError",
     "Record",
     "RecordErrors",
@@ -42,12 +83,27 @@ __all__ = [
     "SinkPartition",
     "SinkRecord",
     "Source",
+    "StageRecord",
+    "Transform",
     "__version__",
     "key",
+    "predicate",
     "run",
     "schema",
     "sink",
     "source",
+    "transform",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Sources and sinks do not load what stages need."""
+    if name in _STAGE_WORDS:
+        from . import stage
+
+        return getattr(stage, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 
 tell_missing_packages()

@@ -1,4 +1,4 @@
-"""What sources and sinks have in common."""
+"""What all classes of a plugin have in common, and what sources and sinks have besides."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any, Awaitable, Callable, ClassVar, Mapping, Sequence
 
 from .clock import REAL_CLOCK, Clock
 from .metrics import Counter, Gauge, TaskMetrics
+
+#: The kinds whose instances are tasks; all others are stages.
+TASK_KINDS = ("source", "sink")
 
 OffsetsReader = Callable[[Sequence[Mapping[str, Any]]], "list[dict[str, Any] | None]"]
 
@@ -93,11 +96,11 @@ class Check:
         return found
 
 
-class Connector:
-    """A class of connector. One instance of it is one task: keep its state in attributes of `self`.
+class PluginClass:
+    """A class of a plugin, of whatever kind. One instance of it is one task or one open stage.
 
-    Functions may be plain or `async`. Plain ones run in a thread of the task's own, so they may
-    block: look at `stopping`, or wait with `sleep`. Async ones are cancelled when the task stops.
+    Functions may be plain or `async`. Plain ones run in a thread of the instance's own, so they may
+    block: look at `stopping`, or wait with `sleep`. Async ones are cancelled when the work shall end.
     """
 
     kind: ClassVar[str] = ""
@@ -105,8 +108,6 @@ class Connector:
     """The full name that configs use as `connector.class`."""
     config_class: ClassVar[type | None] = None
     """A dataclass with the keys."""
-    task_class: ClassVar[str | None] = None
-    """The name that task configs show; the class with `Task` for `Connector` unless said."""
     version: ClassVar[str | None] = None
     """The plugin's unless said."""
     aliases: ClassVar[Sequence[str]] = ()
@@ -120,45 +121,25 @@ class Connector:
     stopped: threading.Event
     log: logging.Logger
     _clock: Clock = REAL_CLOCK
-    _metrics: TaskMetrics
 
     @property
     def stopping(self) -> bool:
-        """The task shall end: stop what you are waiting for."""
+        """The work shall end: stop what you are waiting for."""
         return self.stopped.is_set()
 
     def sleep(self, seconds: float) -> bool:
-        """Waits, in plain functions; True = the task shall end."""
+        """Waits, in plain functions; True = the work shall end."""
         return self._clock.wait(self.stopped, seconds)
 
-    def counter(self, name: str, doc: str = "", **tags: Any) -> Counter:
-        """A metric that grows: `self.counter("bytes.read").add(n)`. The same name gives the same one."""
-        return self._metrics.counter(name, doc, tags)
-
-    def gauge(self, name: str, doc: str = "", **tags: Any) -> Gauge:
-        """A metric that goes up and down: `self.gauge("queue").set(n)`."""
-        return self._metrics.gauge(name, doc, tags)
-
     def start(self) -> "None | Awaitable[None]":
-        """Opens what the task needs."""
+        """Opens what the instance needs."""
 
     def stop(self) -> "None | Awaitable[None]":
         """Closes what `start` opened; runs last, also after a failure."""
 
     @classmethod
-    def task_configs(cls, connector: ConnectorContext) -> Any:
-        """Splits the work: the texts of each task's config, at most `connector.tasks_max` of them.
-
-        Keys that it leaves out have the connector's value.
-        """
-
-    @classmethod
     def validate(cls, check: Check) -> Any:
         """Checks beyond what the declared keys say."""
-
-    @classmethod
-    def monitor(cls, connector: ConnectorContext) -> Any:
-        """Runs beside the tasks, once for the connector, until `connector.stopping`."""
 
     @classmethod
     def overrides(cls, name: str) -> bool:
@@ -170,7 +151,39 @@ class Connector:
 
     @classmethod
     def task_class_name(cls) -> str:
-        if cls.task_class is not None:
-            return cls.task_class
         name = cls.class_name
         return name[: -len("Connector")] + "Task" if name.endswith("Connector") else name
+
+
+class Connector(PluginClass):
+    """A class of connector: a source or a sink. Keep a task's state in attributes of `self`."""
+
+    task_class: ClassVar[str | None] = None
+    """The name that task configs show; the class with `Task` for `Connector` unless said."""
+
+    _metrics: TaskMetrics
+
+    def counter(self, name: str, doc: str = "", **tags: Any) -> Counter:
+        """A metric that grows: `self.counter("bytes.read").add(n)`. The same name gives the same one."""
+        return self._metrics.counter(name, doc, tags)
+
+    def gauge(self, name: str, doc: str = "", **tags: Any) -> Gauge:
+        """A metric that goes up and down: `self.gauge("queue").set(n)`."""
+        return self._metrics.gauge(name, doc, tags)
+
+    @classmethod
+    def task_configs(cls, connector: ConnectorContext) -> Any:
+        """Splits the work: the texts of each task's config, at most `connector.tasks_max` of them.
+
+        Keys that it leaves out have the connector's value.
+        """
+
+    @classmethod
+    def monitor(cls, connector: ConnectorContext) -> Any:
+        """Runs beside the tasks, once for the connector, until `connector.stopping`."""
+
+    @classmethod
+    def task_class_name(cls) -> str:
+        if cls.task_class is not None:
+            return cls.task_class
+        return super().task_class_name()

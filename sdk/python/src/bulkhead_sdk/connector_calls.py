@@ -10,7 +10,7 @@ from bulkhead.plugin.v1 import config_pb2, connector_pb2, session_pb2
 
 from .config import keys_of
 from .config_parse import ParsedKey, make_config, parse_config, parse_keys
-from .connector import Check, Connector, ConnectorContext
+from .connector import TASK_KINDS, Check, Connector, ConnectorContext, PluginClass
 from .description import Plugin, describe_class
 from .errors import ConfigError, UnsupportedError
 from .failure import clean, to_failure
@@ -57,7 +57,7 @@ class ConnectorCalls:
         if kind == "validate":
             return {kind: self._validate(find_class(self._plugin, asked), asked, call)}
         if kind == "start_connector":
-            self._start(connector, find_class(self._plugin, asked), dict(asked.config))
+            self._start(connector, find_connector(self._plugin, asked), dict(asked.config))
             return {kind: connector_pb2.StartConnectorResult()}
         if kind == "stop_connector":
             self._stop(connector)
@@ -152,7 +152,7 @@ class ConnectorCalls:
             task_class=found.task_class_name(), configs=configs
         )
 
-    def _validate(self, found: type[Connector], asked: Any, call: "Call") -> Any:
+    def _validate(self, found: type[PluginClass], asked: Any, call: "Call") -> Any:
         texts = dict(asked.config)
         keys = keys_of(found.config_class)
         parsed = parse_keys(keys, texts)
@@ -240,7 +240,7 @@ def _checked_configs(found: type[Connector], made: Any) -> Any:
     return made
 
 
-def find_class(plugin: Plugin, asked: Any) -> type[Connector]:
+def find_class(plugin: Plugin, asked: Any) -> type[PluginClass]:
     """Raises ConfigError that lists the classes there are."""
     name = asked.class_name
     for one in plugin.classes:
@@ -248,6 +248,24 @@ def find_class(plugin: Plugin, asked: Any) -> type[Connector]:
             return one
     known = ", ".join(one.class_name for one in plugin.classes)
     raise ConfigError(f"plugin {plugin.name} has no class {name}; it has {known}")
+
+
+def find_connector(plugin: Plugin, asked: Any) -> type[Connector]:
+    """Raises ConfigError when there is none, or it is a stage."""
+    found = find_class(plugin, asked)
+    if found.kind in TASK_KINDS:
+        return found  # type: ignore[return-value]
+    raise ConfigError(f"class {found.class_name} is a {found.kind}, not a source or sink")
+
+
+def find_stage(plugin: Plugin, asked: Any) -> type[PluginClass]:
+    """Raises ConfigError when there is none, or it is a source or sink."""
+    found = find_class(plugin, asked)
+    if found.kind not in TASK_KINDS:
+        return found
+    raise ConfigError(
+        f"class {found.class_name} is a {found.kind}, not a transform, predicate or converter"
+    )
 
 
 def _support(said: bool | None) -> Any:

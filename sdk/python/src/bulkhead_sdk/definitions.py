@@ -17,6 +17,7 @@ BYTES, TEXT, JSON = (
     record_pb2.ENCODING_JSON,
 )
 _ID_MAX = 65_535
+_SAME_MAX = 1_000
 # The contract allows 32 MiB of live definitions; half of it leaves room for what one record adds.
 _LIVE_BYTES_MAX = 16 * 1024 * 1024
 
@@ -35,8 +36,11 @@ class OutForm:
 class OutDefinitions:
     """Ids of what is sent. A definition goes to `send` when its id is made: before its first batch."""
 
-    def __init__(self, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, send: Callable[[bytes], None], message: type[Any] = source_pb2.SourceTaskMessage
+    ) -> None:
         self._send = send
+        self._message = message
         self._clear()
 
     def _clear(self) -> None:
@@ -45,6 +49,7 @@ class OutDefinitions:
         self._partitions: dict[str, int] = {}
         self._forms: dict[tuple[int, str | None], OutForm] = {}
         self._by_schema: dict[Schema, OutForm] = {}
+        self._same: dict[InForm, int] = {}
         self._live_bytes = 0
         self.full = False
         """What one more record might define no longer fits: send the batch, then `forget`."""
@@ -103,6 +108,18 @@ class OutDefinitions:
         """The same as JSON, for a text with lone surrogates."""
         return self._of_text(JSON, schema)
 
+    def same(self, form: "InForm") -> int:
+        """The id for what goes on in the form that it came in."""
+        found = self._same.get(form)
+        if found is None:
+            if len(self._same) >= _SAME_MAX:
+                # The forms of batches that are long gone.
+                self._same.clear()
+            schema = form.schema
+            made = self.plain(form.encoding) if schema is None else self._of_text(form.encoding, schema)
+            found = self._same[form] = made.id
+        return found
+
     def _of_text(self, encoding: int, schema: Schema) -> OutForm:
         text = schema_text(schema)
         found = self._forms.get((encoding, text))
@@ -127,7 +144,7 @@ class OutDefinitions:
         self.full = self._live_bytes > _LIVE_BYTES_MAX or most > _ID_MAX - 2_100
 
     def _define(self, **kind: Any) -> None:
-        self._send(source_pb2.SourceTaskMessage(**kind).SerializeToString())
+        self._send(self._message(**kind).SerializeToString())
 
 
 class InForm:
@@ -138,6 +155,16 @@ class InForm:
     def __init__(self, encoding: int, schema: Schema | None) -> None:
         self.encoding = encoding
         self.schema = schema
+
+
+class SameValue:
+    """A value that goes on as it came, in the form that it came in."""
+
+    __slots__ = ("bytes", "form")
+
+    def __init__(self, bytes: bytes | None, form: InForm) -> None:
+        self.bytes = bytes
+        self.form = form
 
 
 class InDefinitions:

@@ -11,19 +11,24 @@ from typing import Any, Sequence
 from bulkhead.plugin.v1 import config_pb2 as pb
 
 from .config import ConfigKey, checks_itself, keys_of
-from .connector import Connector
+from .connector import TASK_KINDS, PluginClass
 
 
 class Plugin:
     """A program: its name, its version and its classes."""
 
-    def __init__(self, name: str, version: str, classes: Sequence[type[Connector]]) -> None:
+    def __init__(self, name: str, version: str, classes: Sequence[type[PluginClass]]) -> None:
         self.name = name
         self.version = version
         self.classes = tuple(classes)
 
+    @property
+    def has_stages(self) -> bool:
+        """Transforms, predicates or converters are among its classes."""
+        return any(one.kind not in TASK_KINDS for one in self.classes)
 
-def describe_class(plugin: Plugin, one: type[Connector]) -> pb.ClassDescription:
+
+def describe_class(plugin: Plugin, one: type[PluginClass]) -> pb.ClassDescription:
     """A class as the wire describes it."""
     description = pb.ClassDescription(
         kind=f"PLUGIN_KIND_{one.kind.upper()}",
@@ -77,11 +82,12 @@ def manifest_text(plugin: Plugin, command: Sequence[str]) -> str:
     return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
 
 
-def _manifest_class(plugin: Plugin, one: type[Connector]) -> dict[str, Any]:
+def _manifest_class(plugin: Plugin, one: type[PluginClass]) -> dict[str, Any]:
     said: dict[str, Any] = {"class": one.class_name, "kind": one.kind}
     if one.version not in (None, plugin.version):
         said["version"] = one.version
-    said["taskClass"] = one.task_class_name()
+    if one.kind in TASK_KINDS:
+        said["taskClass"] = one.task_class_name()
     if one.aliases:
         said["aliases"] = list(one.aliases)
     if one.documentation_url:
@@ -126,7 +132,7 @@ def docs_text(plugin: Plugin) -> str:
     """The keys of every class as Markdown."""
     parts = [f"# {plugin.name} {plugin.version}"]
     for one in plugin.classes:
-        parts += ["", f"## {one.class_name}", "", f"A {one.kind}. {(one.__doc__ or '').strip()}".strip()]
+        parts += ["", f"## {one.class_name}", "", f"A {one.kind.replace('_', ' ')}. {(one.__doc__ or '').strip()}".strip()]
         keys = keys_of(one.config_class)
         if keys:
             parts += ["", "| key | type | default | meaning |", "|---|---|---|---|"]

@@ -8,7 +8,7 @@ from bulkhead.plugin.v1 import source_pb2
 
 from .canonical_json import write_json
 from .columns import deltas, zero_one_or_all, zero_or_all
-from .definitions import BYTES, JSON, TEXT, OutDefinitions
+from .definitions import BYTES, JSON, TEXT, OutDefinitions, SameValue
 from .errors import DataError
 from .record_run import record_run, run_length
 from .schema import Schema
@@ -44,6 +44,7 @@ class Packer:
         self._message_bytes_max = message_bytes_max
         self._target = min(_BATCH_BYTES_TARGET, message_bytes_max)
         self._last_mode = mode == "last"
+        self._offset_less = mode == "none"
         self._known_partition: dict[str, Any] | None = None
         self._known_place = (0, "")
         self._clear()
@@ -51,6 +52,7 @@ class Packer:
     def _clear(self) -> None:
         self.count = 0
         self._bytes = _FIXED_BYTES
+        self._other_bytes = 0
         self._arena: list[bytes] = []
         self._key_sizes: list[int] = []
         self._value_sizes: list[int] = []
@@ -78,6 +80,11 @@ class Packer:
     def full(self) -> bool:
         """Time to send."""
         return self.count >= RECORDS_MAX or self._bytes >= self._target
+
+    def add_bytes(self, count: int) -> None:
+        """What goes with the records in the same message takes its part of the limit."""
+        self._bytes += count
+        self._other_bytes += count
 
     def add_alike(self, items: Sequence[Any], start: int) -> int:
         """Adds records from `start` on while they are plain and like the first; gives the next to add.
@@ -243,7 +250,7 @@ class Packer:
             offset_bytes -= len(before.encode()) if before is not None else 0
         size = self._bytes + arena_bytes + offset_bytes + _ROW_BYTES * (1 + len(headers))
         if size > self._message_bytes_max:
-            if self.count > 0:
+            if self.count > 0 or self._other_bytes > 0:
                 return False
             raise DataError(
                 f"a record has {size} bytes as a message; the limit is {self._message_bytes_max}",
@@ -280,7 +287,17 @@ class Packer:
         records = message.records
         records.batch_seq = batch_seq
         records.poll_end = poll_end
-        columns = records.columns
+        self._fill_columns(records.columns)
+        batch = PackedBatch(message.SerializeToString(), self.count, self._bytes, self._last)
+        self._clear()
+        return batch
+
+    def take_columns(self, columns: Any) -> None:
+        """The batch as columns of another message; the packer is empty afterwards."""
+        self._fill_columns(columns)
+        self._clear()
+
+    def _fill_columns(self, columns: Any) -> None:
         columns.count = self.count
         columns.arena = b"".join(self._arena)
         zero_or_all(columns.key_sizes, self._key_sizes)
@@ -297,13 +314,10 @@ class Packer:
             zero_one_or_all(columns.header_forms, self._header_forms)
         if self._last_mode:
             self._finish_last(columns)
-        else:
+        elif not self._offset_less:
             zero_one_or_all(columns.source_partitions, self._source_partitions)
             columns.offset_sizes.extend(self._offset_sizes)
             columns.offset_arena = b"".join(self._offset_arena)
-        batch = PackedBatch(message.SerializeToString(), self.count, self._bytes, self._last)
-        self._clear()
-        return batch
 
     def _finish_last(self, columns: Any) -> None:
         texts = []
@@ -315,6 +329,8 @@ class Packer:
 
     def _partition(self, partition: Mapping[str, Any] | None) -> tuple[int, str]:
         """Its id and text, remembered for the next record."""
+        if self._offset_less:
+            return 0, ""
         if self._known_partition is not None and partition == self._known_partition:
             return self._known_place
         place = self._definitions.partition(partition)
@@ -342,10 +358,17 @@ class Packer:
                 pass
         elif value is None:
             return None, 0
+        elif kind is SameValue:
+            return value.bytes, self._same_form(value)
         elif kind is bytes or isinstance(value, (bytes, bytearray, memoryview)):
             return bytes(value), self._definitions.plain(BYTES).id
         form = self._definitions.plain(JSON)
         return form.write(value).encode(), form.id
+
+    def _same_form(self, value: SameValue) -> int:
+        if value.bytes is None and value.form.schema is None:
+            return 0
+        return self._definitions.same(value.form)
 
     def _typed_piece(self, value: Any, schema: Schema) -> tuple[bytes | None, int]:
         form = self._definitions.typed(schema)

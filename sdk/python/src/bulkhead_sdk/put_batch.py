@@ -15,10 +15,14 @@ _RECORDS_MAX = 10_000
 class PutBatch:
     """One batch of a sink. Raises ValueError where the message breaks the contract."""
 
+    _has_offsets = True
+
     def __init__(self, definitions: InDefinitions, put: Any) -> None:
-        columns = put.columns
         self.put_seq: int = put.put_seq
         self.epoch: int = put.epoch
+        self._read_columns(definitions, put.columns)
+
+    def _read_columns(self, definitions: InDefinitions, columns: Any) -> None:
         self.definitions = definitions
         self.count: int = columns.count
         self.arena: bytes = columns.arena
@@ -61,7 +65,7 @@ class PutBatch:
             ("header_counts", all_or_none),
             ("header_sizes", {0, headers}),
             ("header_forms", {0, 1, headers}),
-            ("offsets", {count}),
+            ("offsets", {count} if self._has_offsets else all_or_none),
             ("timestamp_types", any_length),
             ("original_topics", any_length),
             ("original_partitions", any_length),

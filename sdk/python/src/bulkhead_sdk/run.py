@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Sequence
 
 from .config import keys_of
-from .connector import Connector
+from .connector import PluginClass
 from .description import Plugin, docs_text, manifest_text, program_command
 from .launch import Launch, read_launch_file, read_launch_pipe
 from .log import LogForwarder
@@ -18,7 +18,7 @@ _EXIT_SECONDS_MAX = 4.0
 
 
 def run(
-    *classes: "type[Connector] | Sequence[type[Connector]]",
+    *classes: "type[PluginClass] | Sequence[type[PluginClass]]",
     name: str | None = None,
     version: str = "0.0.0",
 ) -> None:

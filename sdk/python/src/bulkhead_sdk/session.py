@@ -12,7 +12,7 @@ from bulkhead.plugin.v1 import connector_pb2
 from bulkhead.plugin.v1 import error_pb2
 from bulkhead.plugin.v1 import session_pb2 as pb
 
-from .connector_calls import Call, ConnectorCalls, find_class
+from .connector_calls import Call, ConnectorCalls, find_connector, find_stage
 from .description import Plugin
 from .failure import failure, to_failure
 from .host_calls import HostCalls
@@ -26,7 +26,8 @@ from .stream import Channel, GrpcStream
 from .task_host import RunningTask, TaskHost
 from .version import SDK_VERSION
 
-_CAPABILITIES = ("canonical_json",)
+# Served beside all others, each by a thread of its own; a connector's stop does not cancel them.
+_ALONE = ("start_task", "open_stage", "close_stage")
 # A host that does not read gets no pile of heartbeats and logs.
 _BACKLOG_MAX = 100
 _SHUTDOWN_SECONDS = 1.0
@@ -59,7 +60,9 @@ class Session:
         self._requests: dict[int, _Open] = {}
         # Requests of one connector run in order: those that wait, behind the one that runs.
         self._turns: dict[str, collections.deque[_Open]] = {}
+        # Stages are among the tasks.
         self._tasks: set[RunningTask] = set()
+        self._stages: dict[str, RunningTask] = {}
         self._shutdown: str | None = None
         self.ended = threading.Event()
         self.end_reason = ""
@@ -77,7 +80,7 @@ class Session:
                     version=self._plugin.version,
                     classes=[one.class_name for one in self._plugin.classes],
                 ),
-                capabilities=_CAPABILITIES,
+                capabilities=["canonical_json", *(["stages"] if self._plugin.has_stages else [])],
                 pid=os.getpid(),
             )
         )
@@ -149,7 +152,8 @@ class Session:
         while True:
             if self._stream.backlog <= _BACKLOG_MAX:
                 seq += 1
-                beats = [task.meter.heartbeat() for task in list(self._tasks)]
+                tasks = [one for one in list(self._tasks) if one.what == "task"]
+                beats = [task.meter.heartbeat() for task in tasks]
                 self._send(
                     heartbeat=pb.Heartbeat(
                         seq=seq,
@@ -171,14 +175,15 @@ class Session:
             if self.ended.is_set():
                 return
             self._requests[request.id] = one
-            if kind == "start_task":
-                self._spawn(self._start_task, one)
+            if kind in _ALONE:
+                self._spawn(getattr(self, f"_{kind}"), one)
                 return
             if kind == "stop_connector":
                 # A stop does not wait for what runs before it.
                 for other in list(self._requests.values()):
                     same = other.request.connector == request.connector
-                    if same and other is not one and not other.request.HasField("start_task"):
+                    alone = other.request.WhichOneof("kind") in _ALONE
+                    if same and other is not one and not alone:
                         self._cancel(other)
             turns = self._turns.get(request.connector)
             if turns is not None:
@@ -231,7 +236,7 @@ class Session:
     def _start_task(self, one: _Open) -> None:
         asked = one.request.start_task
         try:
-            found = find_class(self._plugin, asked)
+            found = find_connector(self._plugin, asked)
             is_sink = issubclass(found, Sink)
             connector, number = one.request.connector, asked.task
             host = TaskHost(
@@ -248,19 +253,60 @@ class Session:
         except BaseException as error:
             self._reply(one, failure=to_failure(error))
             return
+        self._live(one, task, start_task=connector_pb2.StartTaskResult())
+
+    def _open_stage(self, one: _Open) -> None:
+        asked = one.request.open_stage
+        try:
+            found = find_stage(self._plugin, asked)
+            # Only a plugin that has stages pays for what runs them.
+            from .running_stage import RunningStage
+
+            stream = self._channel.stream("Stage", asked.stream_address)
+            bytes_max = self._launch.message_bytes_max
+            host = TaskHost(one.request.connector, asked, bytes_max, stream, lambda _: [])
+            stage = RunningStage(host, found)  # type: ignore[arg-type]
+            with self._lock:
+                if asked.stage_id in self._stages:
+                    raise RuntimeError(f"stage {asked.stage_id} is open already")
+                self._stages[asked.stage_id] = stage
+        except BaseException as error:
+            self._reply(one, failure=to_failure(error))
+            return
+        try:
+            self._live(one, stage, open_stage=connector_pb2.OpenStageResult())
+        finally:
+            with self._lock:
+                del self._stages[asked.stage_id]
+
+    def _close_stage(self, one: _Open) -> None:
+        with self._lock:
+            stage: Any = self._stages.get(one.request.close_stage.stage_id)
+        # One that is closed by itself already is no fault: the host could not know.
+        if stage is not None:
+            stage.close()
+            stage.done.wait()
+            if stage.stop_failure is not None:
+                self._reply(one, failure=to_failure(stage.stop_failure))
+                return
+        self._reply(one, close_stage=connector_pb2.CloseStageResult())
+
+    def _live(self, one: _Open, task: RunningTask, **reply: Any) -> None:
+        """A task or stage from its start, which the request is answered with, to its end."""
         with self._lock:
             self._tasks.add(task)
             one.task = task
             over = one.cancelled or self.ended.is_set()
         if over:
             self._tasks.discard(task)
+            task.done.set()
             return
         task.start()
         task.opened.wait()
         if task.refused:
             self._reply(one, failure=to_failure(RuntimeError(task.refused)))
         else:
-            self._reply(one, start_task=connector_pb2.StartTaskResult())
+            self._reply(one, **reply)
         task.done.wait()
         with self._lock:
             self._tasks.discard(task)

@@ -13,6 +13,7 @@ from .launch import Launch
 _PATH = "/bulkhead.plugin.v1.PluginHost/"
 # The host allows messages of this much more than their payload.
 _MESSAGE_BYTES_EXTRA = 64 * 1024
+_REFUSAL_SECONDS_MAX = 0.2
 
 
 class Stream(Protocol):
@@ -67,7 +68,7 @@ class GrpcStream:
         self._outbox: "queue.SimpleQueue[bytes | None]" = queue.SimpleQueue()
         self._call: Any = None
         self._finished = False
-        self._opened = False
+        self._ended = threading.Event()
 
     def open(self, on_message: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
         self._call = self._method(iter(self._outbox.get, None))
@@ -77,9 +78,12 @@ class GrpcStream:
     def wait_opened(self) -> bool:
         """Waits until the host has taken the stream's ticket; False = it has not."""
         try:
-            self._call.initial_metadata()
+            metadata = self._call.initial_metadata()
         except grpc.RpcError:
             return False
+        if not metadata:
+            # A refusal has none of its own: gRPC says so, and a little later that the call has ended.
+            self._ended.wait(_REFUSAL_SECONDS_MAX)
         return self._call.is_active() or self._call.code() is grpc.StatusCode.OK
 
     def write(self, message: bytes) -> None:
@@ -111,6 +115,7 @@ class GrpcStream:
             details = getattr(error, "details", lambda: None)()
             reason = str(details or error.code().name)  # type: ignore[attr-defined]
         finally:
+            self._ended.set()
             # gRPC's sender waits for the queue.
             self.finish()
             on_end(reason)

@@ -8,7 +8,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 from .clock import REAL_CLOCK, Clock
 from .config_parse import parse_config
-from .connector import Connector
+from .connector import Connector, PluginClass
 from .failure import text_of
 from .log import subject
 from .metrics import Metrics
@@ -21,7 +21,7 @@ _SESSION_END_SECONDS_MAX = 0.1
 
 
 class TaskHost:
-    """`request` is the StartTaskRequest; `read_offsets` asks for what is committed."""
+    """`request` is the StartTaskRequest, or OpenStageRequest; `read_offsets` asks for what is committed."""
 
     def __init__(
         self,
@@ -43,9 +43,12 @@ class TaskHost:
 
 
 class RunningTask:
-    """One task: a thread for the user's functions, beside the one that reads its stream."""
+    """One task or stage: a thread for the user's functions, beside the one that reads its stream."""
 
-    def __init__(self, host: TaskHost, found: type[Connector]) -> None:
+    what = "task"
+    """Only tasks have heartbeats."""
+
+    def __init__(self, host: TaskHost, found: type[PluginClass]) -> None:
         self.host = host
         self.meter = TaskMeter(host.connector, host.request.task)
         self.log = logging.getLogger(found.class_name)
@@ -57,7 +60,8 @@ class RunningTask:
         self.instance = found()
         self.instance.stopped = threading.Event()
         self.instance._clock = host.clock
-        self.instance._metrics = host.metrics
+        if isinstance(self.instance, Connector):
+            self.instance._metrics = host.metrics
         self.is_cut_off = False
         """The stream has ended without a stop."""
         self._abandoned = threading.Event()
@@ -107,14 +111,20 @@ class RunningTask:
         """Serves what still comes, until the stop."""
         raise NotImplementedError
 
+    def texts(self) -> dict[str, str]:
+        """All keys of the instance."""
+        request = self.host.request
+        return {**request.connector_config, **request.task_config}
+
     def stopped(self, failure: BaseException | None) -> bytes:
+        """The last message; empty = the stream has none."""
         raise NotImplementedError
 
     def start_user(self) -> bool:
         """Runs the user's `start`; False = the task is stopped already."""
-        instance, request = self.instance, self.host.request
-        instance.connector, instance.task = self.host.connector, request.task
-        instance.texts = {**request.connector_config, **request.task_config}
+        instance = self.instance
+        instance.connector, instance.task = self.host.connector, self.host.request.task
+        instance.texts = self.texts()
         instance.log = self.log
         instance.config = parse_config(type(instance).config_class, instance.texts)
         if instance.stopping:
@@ -131,7 +141,7 @@ class RunningTask:
             stream.write(self.hello())
             stream.open(self._read, self.cut_off)
             if not stream.wait_opened():
-                self.refused = f"the host refused the task's stream: {self._reason}"
+                self.refused = f"the host refused the {self.what}'s stream: {self._reason}"
                 return
             self.opened.set()
             try:
@@ -164,5 +174,7 @@ class RunningTask:
                 failure = error
                 if self.is_cut_off:
                     self.log.error("stopping failed: %s", text_of(error), exc_info=error)
-        self.host.stream.write(self.stopped(failure))
+        last = self.stopped(failure)
+        if last:
+            self.host.stream.write(last)
         self.host.stream.finish()
