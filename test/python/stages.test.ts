@@ -95,7 +95,7 @@ test("a host drives stages in Python side by side, and hears of mistakes in thei
   const made = await run(stage, "apply", columnsOf(stage, ['"raise"', '"retry"', '"none"'], json));
   assert.match(made.told[0] ?? "", /^data no such parcel/);
   assert.match(made.told[1] ?? "", /^transient the lookup is busy/);
-  assert.match(made.told[2] ?? "", /^data moody \(.*moody\.py:5\) gave None: it has to give/);
+  assert.match(made.told[2] ?? "", /^data moody \(.*moody\.py:4\) gave None: it has to give/);
   const [raised] = made.runs as Extract<StageRun, { verdict: "failed" }>[];
   assert.match(raised!.failure.stack, /moody\.py", line 7, in moody/);
   // What runs when the stage closes is told.

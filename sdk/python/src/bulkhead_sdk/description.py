@@ -43,7 +43,7 @@ def describe_class(plugin: Plugin, one: type[PluginClass]) -> pb.ClassDescriptio
     return description
 
 
-def _validates(one: type[Connector]) -> bool:
+def _validates(one: type[PluginClass]) -> bool:
     return one.overrides("validate") or checks_itself(one.config_class)
 
 
