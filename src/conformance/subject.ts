@@ -63,7 +63,7 @@ function manifestKey(given: Members): ManifestKey {
 
 /**
  * Reads a setup file: class name to `{config, files, situations}`. A file's content is a text, or
- * `{text, repeat, end}` for long ones.
+ * `{begin, text, repeat, end}` for long ones, with the count from 1 for each `${n}` in `text`.
  * @throws ConfigError that names the place
  */
 export function parseSetups(text: string, path: string): Map<string, ClassSetup> {
@@ -94,14 +94,18 @@ function oneSetup(members: Members, place: string): Omit<ClassSetup, "situations
 
 function contentOf(given: unknown, place: string): string {
   if (typeof given === "string") return given;
-  const { text, repeat, end = "" } = object(given, place);
-  if (typeof text !== "string" || typeof end !== "string" || !Number.isInteger(repeat)) {
+  const { begin = "", text, repeat, end = "" } = object(given, place);
+  const areTexts = [begin, text, end].every((one) => typeof one === "string");
+  if (!areTexts || !Number.isInteger(repeat) || Number(repeat) < 0) {
     throw wrong(
       place,
-      'the content of a file is a text, or {"text": …, "repeat": a number, "end": a text}',
+      'the content of a file is a text, or {"begin": a text, "text": …, "repeat": a number, "end": a text}',
     );
   }
-  return text.repeat(Number(repeat)) + end;
+  // So that what is repeated may differ: lines, ids.
+  const parts = String(text).split(/\$\{n\}/);
+  const repeated = Array.from({ length: Number(repeat) }, (_, n) => parts.join(String(n + 1)));
+  return `${begin}${repeated.join("")}${end}`;
 }
 
 function parseObject(text: string, path: string): Members {
