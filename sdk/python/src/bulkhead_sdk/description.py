@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any, Sequence
 
 from bulkhead.plugin.v1 import config_pb2 as pb
@@ -145,11 +144,11 @@ def docs_text(plugin: Plugin) -> str:
 
 def program_command() -> list[str]:
     """How the host starts this program, from the folder that it is in."""
-    script = Path(sys.argv[0]).resolve()
-    environment = Path(sys.prefix)
+    folder, script = os.path.split(os.path.realpath(sys.argv[0]))
     # An environment in the plugin's own folder goes with it; any other interpreter is this machine's.
-    if sys.prefix != sys.base_prefix and script.parent in environment.parents:
-        python = os.path.join(environment.relative_to(script.parent), "bin", "python")
+    inside = os.path.relpath(sys.prefix, folder)
+    if sys.prefix != sys.base_prefix and inside.split(os.sep)[0] not in (os.curdir, os.pardir):
+        python = os.path.join(inside, "bin", "python")
     else:
         python = "python3"
-    return [python, script.name]
+    return [python, script]

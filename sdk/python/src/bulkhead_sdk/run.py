@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Sequence
 
 from .config import keys_of
@@ -28,8 +27,10 @@ def run(
     with `docs` a page about its keys. `name` is the folder's unless given.
     """
     given = [one for part in classes for one in ((part,) if isinstance(part, type) else part)]
-    script = Path(sys.argv[0]).resolve()
-    default_name = script.parent.name if script.stem in ("main", "__main__", "plugin") else script.stem
+    # Not by pathlib, which keeps close to a megabyte for as long as the plugin lives.
+    folder, script = os.path.split(os.path.realpath(sys.argv[0]))
+    stem = os.path.splitext(script)[0]
+    default_name = os.path.basename(folder) if stem in ("main", "__main__", "plugin") else stem
     plugin = Plugin(name or default_name, version, given)
     for one in given:
         if not one.class_name:

@@ -6,7 +6,6 @@ import asyncio
 import collections
 import inspect
 import queue
-import random
 import threading
 from typing import Any, Callable, Mapping, Sequence
 
@@ -84,7 +83,7 @@ class SourceTask(RunningTask):
                 if self._sender.sent_records > before:
                     pause = _RETRY_SECONDS_FIRST
                 wait = pause_of(error)
-                wait = pause * random.uniform(0.8, 1.2) if wait is None else wait
+                wait = _spread(pause) if wait is None else wait
                 self.log.warning("reading failed, again in %.1f s: %s", wait, text_of(error))
                 self.meter.backing_off(to_failure(error))
                 self.instance.sleep(wait)
@@ -287,6 +286,14 @@ class SourceTask(RunningTask):
 
     def _send(self, **kind: Any) -> None:
         self.host.stream.write(pb.SourceTaskMessage(**kind).SerializeToString())
+
+
+def _spread(seconds: float) -> float:
+    """Tasks that failed together shall not all come back together."""
+    # Only now: it is imported for nothing where nothing fails.
+    import random
+
+    return seconds * random.uniform(0.8, 1.2)
 
 
 _OVER = object()
