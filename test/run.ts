@@ -36,6 +36,8 @@ interface Suite {
 const fileMsMax = 480_000;
 
 const unitFolders = ["src", "sdk", "plugins"];
+/** Unit tests that are about processes of the shell's, whatever the Node: not run again under other versions. */
+const onceFolder = join("plugins", "stdio", "test") + sep;
 /** Folders of the end-to-end suite whose files share processes, as unit tests do. */
 const smallFolders = ["control", "fuzz", "property", "task"];
 
@@ -187,7 +189,8 @@ function unitOn(major: number): Suite {
         return { passed: 0, failed: 0, skipped: [`${name}: ${missing}`], output: "" };
       }
       const result: Result = { passed: 0, failed: 0, skipped: [], output: "" };
-      const parts = shares(testFiles(name, unitFolders), 2);
+      const files = testFiles(name, unitFolders).filter((file) => !file.includes(onceFolder));
+      const parts = shares(files, 2);
       for (const each of await Promise.all(parts.map((files) => runTests(program, files)))) {
         result.passed += each.passed;
         result.failed += each.failed;

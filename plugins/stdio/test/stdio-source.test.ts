@@ -215,16 +215,22 @@ for (const { name, shell, config, says } of [
 }
 
 test("a program waits while its records have no credit", async () => {
-  const done = join(place.directory, "done");
-  const shell = `head -c 8000000 /dev/zero | tr '\\0' x | fold -w 99; echo; : > ${done}`;
+  const progress = join(place.directory, "progress");
+  const lines = 30_000;
+  const loop = `{ print line; if (n % 1000 == 0) { print n > "${progress}"; close("${progress}") } }`;
+  const shell = `awk 'BEGIN { line = sprintf("%099d", 0); for (n = 1; n <= ${lines}; n++) ${loop} }'`;
+  const written = () => (existsSync(progress) ? Number(readFileSync(progress, "utf8")) : 0);
   const { task, reader } = await start({ shell }, 1n);
   await reader.until(1);
   // What it has written before it had to wait is in pipes and one batch.
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  assert.equal(existsSync(done), false);
+  for (let still = 0, last = 0; still < 10; last = written()) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    still = written() === last ? still + 1 : 0;
+  }
+  assert.ok(written() < lines, `${written()} lines were written`);
   task.send({ case: "credit", value: { records: 1_000_000n, bytes: 1n << 30n } });
-  assert.equal((await reader.until(80_809)).length, 80_809);
-  await waitFor(() => existsSync(done), { ...within, what: "the program's end" });
+  assert.equal((await reader.until(lines)).length, lines);
+  await waitFor(() => written() === lines, { ...within, what: "the program's end" });
   assert.equal(await stop(task), undefined);
 });
 
