@@ -9,6 +9,7 @@ import type { StageStart, StageStream } from "./stage-stream.ts";
 import type { SinkPartition, SinkStream, SourceOffset, SourceStream } from "./streams.ts";
 
 export type {
+  StageKind,
   StageOperation,
   StagePart,
   StageRun,

@@ -243,7 +243,7 @@ export class RemoteProcess implements PluginProcess {
 
   async openStage(start: StageStart, signal: AbortSignal): Promise<StageStream> {
     const { gateway, plugin } = this.#options;
-    const { connector, task, alias } = start;
+    const { connector, task, alias, kind } = start;
     const taskName = `${connector}-${task}`;
     const called = `stage ${alias === "" ? start.className : alias} of ${taskName}`;
     const session = await this.#session(`open ${called}`);
@@ -259,7 +259,9 @@ export class RemoteProcess implements PluginProcess {
       { ...start, taskName, called },
       signal,
       (_session, options, opened) =>
-        gateway.expectStage((call) => opened(new RemoteStage(call, { ...options, askToClose }))),
+        gateway.expectStage((call) =>
+          opened(new RemoteStage(call, { ...options, kind, askToClose })),
+        ),
       (ticket, options) =>
         this.#request("openStage", openStageToProto(start, stageId, ticket), options),
     );

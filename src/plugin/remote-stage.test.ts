@@ -6,7 +6,7 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { emptyColumns } from "../record/columns.ts";
 import { StageMessageSchema, StageVerdict } from "./gen/bulkhead/plugin/v1/stage_pb.ts";
 import type { ByteStream } from "./grpc-service.ts";
-import type { StageOperation } from "./plugin.ts";
+import type { StageKind, StageOperation } from "./plugin.ts";
 import { RemoteStage } from "./remote-stage.ts";
 
 type Kind = NonNullable<MessageInitShape<typeof StageMessageSchema>["kind"]>;
@@ -16,7 +16,11 @@ const messageBytesMax = 64 * 1024;
 const { OK, FILTERED, TRUE, FAILED } = StageVerdict;
 
 /** A started stage, and a way to say what its plugin says. */
-function startedStage(): { stage: RemoteStage; say: (kind: Kind) => void; halfClose: () => void } {
+function startedStage(kind: StageKind = "transformation"): {
+  stage: RemoteStage;
+  say: (kind: Kind) => void;
+  halfClose: () => void;
+} {
   const call = new Duplex({
     objectMode: true,
     read() {},
@@ -27,6 +31,7 @@ function startedStage(): { stage: RemoteStage; say: (kind: Kind) => void; halfCl
   const stage = new RemoteStage(
     Object.assign(call, { sendMetadata() {} }) as unknown as ByteStream,
     {
+      kind,
       taskName: "c-0",
       called: "stage s of c-0",
       messageBytesMax,
@@ -136,6 +141,33 @@ for (const { what, operation = "apply", results, message } of broken) {
     assert.match(await stage.ended, /the plugin broke the contract/);
   });
 }
+
+test("a header converter answers each header of a record, or the stage ends", async () => {
+  const { stage, say } = startedStage("header_converter");
+  const send = () => {
+    const columns = batch(stage, 3);
+    columns.headerCounts = Uint32Array.of(2, 1, 0);
+    columns.headerNames = Uint32Array.of(stage.nameId("a"), stage.nameId("b"), stage.nameId("a"));
+    return stage.run("to connect", columns);
+  };
+  const answer = (seq: bigint, count: number) => {
+    const columns = { count: 1, headerCounts: [count], headerNames: Array(count).fill(1) };
+    const failed = { count: 1, verdict: FAILED };
+    say({ case: "result", value: { seq, runs: [failed], more: true } });
+    say({ case: "result", value: { seq, runs: [ok(1), failed], columns } });
+  };
+  await stage.room();
+  const good = send();
+  say({ case: "name", value: { id: 1, name: "a" } });
+  answer(1n, 1);
+  assert.equal((await good).length, 2);
+  const bad = send();
+  answer(2n, 2);
+  await assert.rejects(bad, {
+    code: "plugin.gone",
+    message: /answered 1 headers of record 1 of its batch with 2/,
+  });
+});
 
 test("a result in two parts is one, each with what its ids meant", async () => {
   const { stage, say } = startedStage();

@@ -16,15 +16,22 @@ import {
   StageOperation as WireOperation,
 } from "./gen/bulkhead/plugin/v1/stage_pb.ts";
 import type { ByteStream } from "./grpc-service.ts";
-import type { Failure, StageOperation, StagePart, StageStream } from "./plugin.ts";
+import type { Failure, StageKind, StageOperation, StagePart, StageStream } from "./plugin.ts";
 import { protocolError } from "./protocol-error.ts";
-import { decodeStageResult, isStageResult, stageRuns, stageSizeOf } from "./stage-result.ts";
+import {
+  checkHeaderCounts,
+  decodeStageResult,
+  isStageResult,
+  stageRuns,
+  stageSizeOf,
+} from "./stage-result.ts";
 import { TaskStream, type TaskStreamOptions } from "./task-stream.ts";
 import { formToProto } from "./to-proto.ts";
 
 type HostKind = NonNullable<MessageInitShape<typeof HostStageMessageSchema>["kind"]>;
 
 export interface RemoteStageOptions extends TaskStreamOptions {
+  kind: StageKind;
   /** Sends CloseStage; resolves with the failure of the user's stop. */
   askToClose: (timeoutMs: number) => Promise<Failure | undefined>;
 }
@@ -34,6 +41,7 @@ interface OpenBatch {
   readonly seq: number;
   readonly operation: StageOperation;
   readonly count: number;
+  readonly headerCounts: Uint32Array;
   readonly parts: StagePart[];
   answered: number;
   bytes: number;
@@ -119,7 +127,7 @@ export class RemoteStage implements StageStream {
   // Up to its first await an async function runs at once: the message is on its way when it returns.
   async run(operation: StageOperation, columns: Columns): Promise<readonly StagePart[]> {
     if (this.#failure !== undefined || this.#stream.over) await this.#throwIfOver();
-    const { count } = columns;
+    const { count, headerCounts } = columns;
     const size = stageSizeOf(columns);
     const { messageBytesMax } = this.#options;
     if (size > messageBytesMax) {
@@ -132,7 +140,9 @@ export class RemoteStage implements StageStream {
     this.#seq = seq;
     this.#credit.spend(Math.max(1, count), size);
     const result = deferred<readonly StagePart[]>();
-    this.#batches.push({ seq, operation, count, parts: [], answered: 0, bytes: 0, result });
+    const parts: StagePart[] = [];
+    const open = { seq, operation, count, headerCounts, parts, answered: 0, bytes: 0, result };
+    this.#batches.push(open);
     return result.promise;
   }
 
@@ -208,6 +218,9 @@ export class RemoteStage implements StageStream {
     const { runs, answered, ok } = stageRuns(open.operation, wireRuns);
     const definitions = this.#incoming.current;
     this.#checkColumns(open.operation, columns, definitions, ok);
+    if (this.#options.kind === "header_converter") {
+      checkHeaderCounts(open.headerCounts, open.answered, runs, columns);
+    }
     open.answered += answered;
     open.bytes += message.length;
     this.#checkParts(open, answered, more);

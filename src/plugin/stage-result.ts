@@ -109,6 +109,33 @@ export function stageRuns(
   return { runs, answered, ok };
 }
 
+/**
+ * A header converter answers every header of a record; `counts` are those of the batch, `first` is the place of
+ * the runs' first record in it.
+ * @throws TaskError `plugin.protocol_error`
+ */
+export function checkHeaderCounts(
+  counts: Uint32Array,
+  first: number,
+  runs: readonly StageRun[],
+  { headerCounts }: Columns,
+): void {
+  let asked = first;
+  let came = 0;
+  for (const { count, verdict } of runs) {
+    for (let end = asked + count; asked < end; asked += 1) {
+      if (verdict !== "ok") continue;
+      const due = counts[asked] ?? 0;
+      const has = headerCounts[came] ?? 0;
+      came += 1;
+      if (has === due) continue;
+      throw protocolError(
+        `a header converter answered ${due} headers of record ${asked} of its batch with ${has}`,
+      );
+    }
+  }
+}
+
 function verdictName(verdict: StageVerdict): string {
   const found = Object.entries(StageVerdict).find(([, value]) => value === verdict);
   return found?.[0] ?? String(verdict);

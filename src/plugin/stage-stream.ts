@@ -1,6 +1,6 @@
 /** The part of the door for transforms, predicates and converters that live in a plugin. */
 import type { Columns, Definitions, Form } from "../record/columns.ts";
-import type { ConnectorConfig, Failure } from "./plugin.ts";
+import type { ConnectorConfig, Failure, PluginKind } from "./plugin.ts";
 
 /** What OpenStage tells a plugin of the stage it shall run. */
 export interface StageStart {
@@ -10,11 +10,15 @@ export interface StageStart {
   /** Its name in the connector's config; empty for a converter. */
   readonly alias: string;
   readonly className: string;
+  readonly kind: StageKind;
   /** Its own keys, without the prefix that they have in the connector's config. */
   readonly config: ConnectorConfig;
   readonly isKey: boolean;
   readonly startMsMax: number;
 }
+
+/** The kinds of class that are stages. */
+export type StageKind = Exclude<PluginKind, "source" | "sink">;
 
 /** What is asked of a class follows from its kind. */
 export type StageOperation = "apply" | "test" | "to connect" | "from connect";

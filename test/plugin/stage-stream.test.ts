@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type {
   ProcessLease,
+  StageKind,
   StageOperation,
   StagePart,
   StageRun,
@@ -106,10 +107,12 @@ async function open(
   className: string,
   config: Record<string, string> = {},
   isKey = false,
+  signal = noSignal,
 ): Promise<StageStream> {
   opened += 1;
-  const start = { connector: "alpha", task: 0, alias: `s${opened}`, className, config, isKey };
-  return await lease.process.openStage({ ...start, startMsMax: 20_000 }, noSignal);
+  const kind: StageKind = className === "example.PlainHeaders" ? "header_converter" : "converter";
+  const start = { connector: "alpha", task: 0, alias: `s${opened}`, className, kind };
+  return await lease.process.openStage({ ...start, config, isKey, startMsMax: 20_000 }, signal);
 }
 
 /** The one part of the result of one batch. */
@@ -286,6 +289,30 @@ test("a class that cannot be opened says why, and the process goes on", async (t
   const wrong = predicate.run("apply", columnsOf(predicate, [{ value: "x" }]));
   await assert.rejects(wrong, { code: "plugin.request_failed", message: /a predicate was asked/ });
   assert.equal(await predicate.stop(20_000), undefined);
+});
+
+test("opening a stage is cancelled while its start waits, and the next one opens", async (t) => {
+  const { lease, log } = await host(t, moody);
+  const cancel = new AbortController();
+  const opening = open(lease, "fixture.stages.Moody", { start: "wait" }, false, cancel.signal);
+  opening.catch(() => {});
+  await waitFor(() => log.find("starting") !== undefined, { withinMs: 20_000 });
+  cancel.abort(new Error("no longer wanted"));
+  await assert.rejects(opening, /no longer wanted/);
+  await waitFor(() => log.find("start cancelled") !== undefined, { withinMs: 20_000 });
+  const next = await open(lease, "fixture.stages.Moody");
+  const part = await run(next, "apply", columnsOf(next, [{ value: "a" }]));
+  assert.deepEqual(verdictsOf(part.runs), ["ok"]);
+});
+
+test("what a stage's stop throws is told, and the stage is closed all the same", async (t) => {
+  const { lease } = await host(t, moody);
+  const stage = await open(lease, "fixture.stages.Moody", { stop: "cannot flush" });
+  const failure = await stage.stop(20_000);
+  assert.equal(failure?.text, "cannot flush");
+  assert.match(failure?.stack ?? "", /stages\/main\.mjs:\d+/);
+  const next = await open(lease, "fixture.stages.Moody");
+  assert.equal(await next.stop(20_000), undefined);
 });
 
 test("a plugin that knows nothing of stages is not asked for one", async (t) => {
