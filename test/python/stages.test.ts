@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { StageOperation, StageRun, StageStream } from "../../src/plugin/plugin.ts";
+import type { StageKind, StageOperation, StageRun, StageStream } from "../../src/plugin/plugin.ts";
 import { type Columns, emptyColumns, type Form } from "../../src/record/columns.ts";
 import { assertKept, judge } from "../conformance/judged.ts";
 import { repository, temporaryDirectory } from "../harness/host-process.ts";
@@ -65,7 +65,8 @@ test("a host drives stages in Python side by side, and hears of mistakes in thei
     config: Record<string, string> = {},
   ) => {
     const alias = `s${++opened}`;
-    const asked = { connector: "alpha", task: 0, alias, className, config, isKey: false };
+    const kind: StageKind = /Converter|Hex/.test(className) ? "converter" : "transformation";
+    const asked = { connector: "alpha", task: 0, alias, className, kind, config, isKey: false };
     return process.openStage({ ...asked, startMsMax: 30_000 }, noSignal);
   };
 
