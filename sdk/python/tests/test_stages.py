@@ -344,14 +344,20 @@ class StageTest(unittest.TestCase):
             self.assertEqual([one.topic for one in host.of("topic")], ["t", "new"])
 
     def test_a_stage_that_does_not_start_says_why_and_closes(self):
-        class Broken(Transform):
-            class_name = "test.Broken"
-
+        class Broken(Moody):
             def start(self):
                 raise OSError("no database")
 
         with Host(Broken) as host:
             self.assertEqual(host.of("failure")[0].text, "no database")
+        class Half(Converter):
+            class_name = "test.Half"
+
+            def to_connect(self, data):
+                return Converted(None)
+
+        with Host(Half) as host:
+            self.assertEqual(host.of("failure")[0].text, "Half has no from_connect()")
         with Host(upper, {"field": "x", "other": "kept"}) as host:
             self.assertEqual(host.stage.instance.texts, {"field": "x", "other": "kept"})
 

@@ -62,6 +62,10 @@ class RunningStage(RunningTask):
         return dict(self.host.request.config)
 
     def run(self) -> None:
+        # Told at the start: later each record would fail by it, and may be skipped.
+        for word in self.instance.words:
+            if not self.instance.overrides(word):
+                raise NotImplementedError(f"{type(self.instance).__name__} has no {word}()")
         if self._stopping or not self.start_user():
             return
         self._send(started=source_pb2.Started())

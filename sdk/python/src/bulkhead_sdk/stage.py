@@ -74,12 +74,15 @@ class Stage(PluginClass):
     """Its name in the connector's config; empty for a converter."""
     is_key: bool = False
     """A converter that is the key's."""
+    words: ClassVar[tuple[str, ...]] = ()
+    """The functions that it has to have."""
 
 
 class Transform(Stage):
     """Changes records: derive, name it by `class_name`, and write `apply`."""
 
     kind: ClassVar[str] = "transformation"
+    words = ("apply",)
 
     def apply(self, record: StageRecord) -> Any:
         """The record as it is, `record.replace` what is to be different, or DROP."""
@@ -90,6 +93,7 @@ class Predicate(Stage):
     """Tells whether something holds for a record: derive, and write `test`."""
 
     kind: ClassVar[str] = "predicate"
+    words = ("test",)
 
     def test(self, record: StageRecord) -> Any:
         """True or False."""
@@ -100,6 +104,7 @@ class Converter(Stage):
     """Between data and Kafka's bytes for keys and values: derive, and write both functions."""
 
     kind: ClassVar[str] = "converter"
+    words = ("from_connect", "to_connect")
 
     def from_connect(self, data: ConnectData) -> Any:
         """Kafka's bytes; a str as UTF-8, None is null."""
