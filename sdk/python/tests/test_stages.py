@@ -176,6 +176,8 @@ class Moody(Transform):
             raise KeyError("no such parcel")
         if mood == "retry":
             raise RetriableError("the lookup is busy")
+        if mood == "stop":
+            raise StopIteration("no more")
         if mood == "exit":
             raise SystemExit("enough")
         if mood == "nothing":
@@ -194,6 +196,14 @@ class Moody(Transform):
         if mood == "giant":
             return record.replace(value=b"x" * 5_000_000)
         return record.replace(value=mood + "!")
+
+
+class MoodyAsync(Moody):
+    class_name = "test.MoodyAsync"
+
+    async def apply(self, record):
+        await asyncio.sleep(0)
+        return super().apply(record)
 
 
 async def later():
@@ -244,16 +254,24 @@ class StageTest(unittest.TestCase):
             self.assertEqual(parts[0].columns.count, 0)
 
     def test_what_user_code_raises_fails_its_record_alone(self):
-        moods = "a raise retry exit nothing yield dict odd forgot coroutine giant b".split()
-        with Host(Moody) as host:
+        for found in (Moody, MoodyAsync):
+            with self.subTest(found.class_name):
+                self.fails_records(found)
+
+    def fails_records(self, found):
+        moods = "a raise retry exit stop nothing yield dict odd forgot coroutine giant b".split()
+        with Host(found) as host:
             parts = host.run(APPLY, [one.encode() for one in moods], TEXT)
-            self.assertEqual(host.verdicts(parts), [OK] + [FAILED] * 10 + [OK])
+            self.assertEqual(host.verdicts(parts), [OK] + [FAILED] * 11 + [OK])
             self.assertEqual(host.values(parts), [b"a!", b"b!"])
             failures = host.failures(parts)
+            # What a record that failed leaves behind is not the whole batch's fault.
+            self.assertEqual(host.verdicts(host.run(APPLY, [b"coroutine"], TEXT)), [FAILED])
         told = {mood: one.text for mood, one in zip(moods[1:], failures)}
         for mood, words in (
             ("raise", "no such parcel"),
             ("exit", "enough"),
+            ("stop", "no more|StopIteration"),
             ("nothing", r"apply \(.*test_stages.py:\d+\) gave None: .*DROP; a function without `return`"),
             ("yield", "write `return` in it instead of `yield`"),
             ("dict", r"gave a dict: it has to give the record, record.replace\(…\), or DROP"),
@@ -267,6 +285,31 @@ class StageTest(unittest.TestCase):
         classes = [one.failure_class for one in failures]
         transient = error_pb2.FAILURE_CLASS_TRANSIENT
         self.assertEqual([one == transient for one in classes], [one == "retry" for one in moods[1:-1]])
+
+    def test_an_async_function_leaves_others_of_its_loop_their_turn(self):
+        class Busy(Transform):
+            class_name = "test.Busy"
+            turns = 0
+
+            async def start(self):
+                self.other = asyncio.ensure_future(self.count())
+
+            async def count(self):
+                while True:
+                    self.turns += 1
+                    await asyncio.sleep(0)
+
+            async def apply(self, record):
+                if record.value == 7:
+                    self.other.cancel()
+                    await self.other
+                return record
+
+        with Host(Busy) as host:
+            parts = host.run(APPLY, [b"1"] * 999 + [b"7"])
+            self.assertEqual(host.verdicts(parts), [OK] * 999 + [FAILED])
+            self.assertRegex(host.failures(parts)[0].text, "CancelledError .* nothing was to stop")
+            self.assertGreater(host.stage.instance.turns, 9)
 
     def test_a_value_changed_in_place_is_told(self):
         @transform("test.InPlace")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import queue
 import threading
-from typing import Any
+from typing import Any, Callable
 
 from bulkhead.plugin.v1 import error_pb2, record_pb2, source_pb2
 from bulkhead.plugin.v1 import stage_pb2 as pb
@@ -14,10 +16,13 @@ from .failure import to_failure
 from .put_batch import PutBatch
 from .stage import Stage
 from .stage_results import StageResults
-from .stage_step import StageSteps
+from .stage_step import StageSteps, Step
 from .task_host import RunningTask, TaskHost
+from .unawaited import check, forget
 from .user_code import Cancelled
 
+# So often the user's other coroutines have their turn, and a cancel comes through.
+_RECORDS_A_TURN = 64
 # What the host may have on its way to this stage beyond the batch that runs.
 _CREDIT_RECORDS = 20_000
 _CREDIT_BYTES_MIN = 4 * 1024 * 1024
@@ -48,7 +53,7 @@ class RunningStage(RunningTask):
         self._work: "queue.SimpleQueue[StageBatch | None]" = queue.SimpleQueue()
         self._definitions = InDefinitions()
         self._results = StageResults(self._write, host.message_bytes_max)
-        self._steps = StageSteps(self.instance, self.user, self._results)
+        self._steps = StageSteps(self.instance, self._results)
         # After a failure of the whole stage no result follows, whichever thread saw it.
         self._lock = threading.Lock()
         self._is_failed = False
@@ -122,22 +127,61 @@ class RunningStage(RunningTask):
             self._definitions = InDefinitions()
 
     def _do(self, batch: StageBatch) -> None:
-        step = self._steps.step(batch.operation)
-        results = self._results
-        results.begin(batch.seq)
+        step, function = self._steps.step(batch.operation)
+        self._results.begin(batch.seq)
+        try:
+            if inspect.iscoroutinefunction(inspect.unwrap(function)):
+                # The whole batch in the loop's thread: to change threads for each record costs much more.
+                self.user.wait(self._each_awaited(batch, step, function))
+            else:
+                self._each(batch, step, function)
+        except Cancelled:
+            # The stage closes: nobody waits for this result.
+            return
+        if not self.is_cut_off:
+            self._results.finish()
+            self._give_credit(max(1, batch.count), batch.cost_bytes)
+
+    def _each(self, batch: StageBatch, step: Step, function: Callable[..., Any]) -> None:
+        call = self.user.call
         for at in range(batch.count):
             if self.is_cut_off:
                 return
+            work = step(batch, at)
             try:
-                step(batch, at)
+                given = next(work)
+                while given is not None:
+                    given = work.send(call(function, given))
             except Cancelled:
-                # The stage closes: nobody waits for this result.
-                return
+                raise
             except BaseException as error:
                 # Also SystemExit: user code fails a record, not the process of its neighbours.
-                results.failed(_record_failure(error))
-        results.finish()
-        self._give_credit(max(1, batch.count), batch.cost_bytes)
+                self._results.failed(_record_failure(error))
+
+    async def _each_awaited(
+        self, batch: StageBatch, step: Step, function: Callable[..., Any]
+    ) -> None:
+        for at in range(batch.count):
+            if self.is_cut_off:
+                return
+            if at % _RECORDS_A_TURN == 0:
+                await asyncio.sleep(0)
+            work = step(batch, at)
+            forget()
+            try:
+                given = next(work)
+                while given is not None:
+                    # In no variable: a coroutine in what is given has to be dropped with its own record.
+                    given = work.send(_checked(await function(given)))
+            except asyncio.CancelledError:
+                if self._stopping:
+                    raise
+                text = "asyncio.CancelledError was raised though nothing was to stop"
+                self._results.failed(_record_failure(RuntimeError(text)))
+            except BaseException as error:
+                self._results.failed(_record_failure(error))
+        # What the last record dropped was told with it.
+        forget()
 
     def _give_credit(self, records: int, bytes_: int) -> None:
         self._send(credit=record_pb2.Credit(records=records, bytes=bytes_))
@@ -149,6 +193,11 @@ class RunningStage(RunningTask):
         with self._lock:
             if not self._is_failed:
                 self.host.stream.write(message)
+
+
+def _checked(made: Any) -> Any:
+    check()
+    return made
 
 
 def _record_failure(error: BaseException) -> error_pb2.Failure:

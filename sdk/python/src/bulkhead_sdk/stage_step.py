@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable
+from typing import Any, Callable, Generator
 
 from bulkhead.plugin.v1 import stage_pb2 as pb
 
@@ -13,9 +13,10 @@ from .source_record import Record
 from .stage import ConnectData, Converted, KafkaData, KafkaHeader
 from .stage_record import DROP, StageRecord
 from .stage_results import StageResults
-from .user_code import UserCode
 
-Step = Callable[[PutBatch, int], None]
+#: What is done with one record. It yields what the user's function shall be given, is sent what that
+#: gave, says the result, and yields None: so it does not matter whether the function is plain or async.
+Step = Callable[[PutBatch, int], Generator[Any, Any, None]]
 
 _OPERATIONS = {
     "transformation": (pb.STAGE_OPERATION_APPLY,),
@@ -28,76 +29,79 @@ _OPERATIONS = {
 class StageSteps:
     """One stage's. Each step raises what is wrong with its record, before anything is said of it."""
 
-    def __init__(self, instance: Any, user: UserCode, results: StageResults) -> None:
+    def __init__(self, instance: Any, results: StageResults) -> None:
         self._instance = instance
-        self._call = user.call
         self._results = results
 
-    def step(self, operation: int) -> Step:
-        """Raises ValueError where the stage's kind has no such operation."""
-        kind = self._instance.kind
+    def step(self, operation: int) -> tuple[Step, Callable[..., Any]]:
+        """With the user's function. Raises ValueError where the stage's kind has no such operation."""
+        instance = self._instance
+        kind = instance.kind
         if operation not in _OPERATIONS[kind]:
             raise ValueError(f"a {kind} was asked for operation {operation}, which it does not have")
         if kind == "transformation":
-            return self._apply
+            return self._apply, instance.apply
         if kind == "predicate":
-            return self._test
+            return self._test, instance.test
         to = operation == pb.STAGE_OPERATION_TO_CONNECT
+        convert = instance.to_connect if to else instance.from_connect
         if kind == "converter":
-            return self._value_to_connect if to else self._value_from_connect
-        return self._headers_to_connect if to else self._headers_from_connect
+            return self._value_to_connect if to else self._value_from_connect, convert
+        return self._headers_to_connect if to else self._headers_from_connect, convert
 
-    def _apply(self, batch: PutBatch, at: int) -> None:
-        apply = self._instance.apply
-        made = self._call(apply, StageRecord(batch, SinkRecord(batch, at)))
+    def _apply(self, batch: PutBatch, at: int) -> Generator[Any, Any, None]:
+        made = yield StageRecord(batch, SinkRecord(batch, at))
         if made is DROP:
             self._results.filtered()
         elif isinstance(made, StageRecord):
             self._results.ok(made._outgoing())
         else:
-            raise _wrong(apply, made, "the record, record.replace(…), or DROP")
+            raise _wrong(self._instance.apply, made, "the record, record.replace(…), or DROP")
+        yield None
 
-    def _test(self, batch: PutBatch, at: int) -> None:
-        test = self._instance.test
-        yes = self._call(test, StageRecord(batch, SinkRecord(batch, at)))
+    def _test(self, batch: PutBatch, at: int) -> Generator[Any, Any, None]:
+        yes = yield StageRecord(batch, SinkRecord(batch, at))
         if not isinstance(yes, bool):
-            raise _wrong(test, yes, "True or False")
+            raise _wrong(self._instance.test, yes, "True or False")
         self._results.tested(yes)
+        yield None
 
-    def _value_to_connect(self, batch: PutBatch, at: int) -> None:
+    def _value_to_connect(self, batch: PutBatch, at: int) -> Generator[Any, Any, None]:
         row = SinkRecord(batch, at)
         headers = _headers_in(row)
+        made = yield KafkaData(row.topic, _bytes_in(row.value, "a value"), headers)
         convert = self._instance.to_connect
-        made = self._call(convert, KafkaData(row.topic, _bytes_in(row.value, "a value"), headers))
         value, schema = _converted(convert, made)
         out = _headers_out(convert, headers)
         self._results.ok(Record(row.topic, value, value_schema=schema, headers=out))
+        yield None
 
-    def _value_from_connect(self, batch: PutBatch, at: int) -> None:
+    def _value_from_connect(self, batch: PutBatch, at: int) -> Generator[Any, Any, None]:
         row = SinkRecord(batch, at)
         headers = _headers_in(row)
+        made = yield ConnectData(row.topic, row.value, row.value_schema, headers)
         convert = self._instance.from_connect
-        data = ConnectData(row.topic, row.value, row.value_schema, headers)
-        value = _bytes_out(convert, self._call(convert, data))
+        value = _bytes_out(convert, made)
         self._results.ok(Record(row.topic, value, headers=_headers_out(convert, headers)))
+        yield None
 
-    def _headers_to_connect(self, batch: PutBatch, at: int) -> None:
+    def _headers_to_connect(self, batch: PutBatch, at: int) -> Generator[Any, Any, None]:
         row = SinkRecord(batch, at)
-        convert = self._instance.to_connect
-        made = []
+        converted = []
         for name, value, _ in row.headers:
-            data = KafkaData(row.topic, _bytes_in(value, f"header {name}"), [], name)
-            made.append((name, *_converted(convert, self._call(convert, data))))
-        self._results.ok(Record(row.topic, headers=made))
+            made = yield KafkaData(row.topic, _bytes_in(value, f"header {name}"), [], name)
+            converted.append((name, *_converted(self._instance.to_connect, made)))
+        self._results.ok(Record(row.topic, headers=converted))
+        yield None
 
-    def _headers_from_connect(self, batch: PutBatch, at: int) -> None:
+    def _headers_from_connect(self, batch: PutBatch, at: int) -> Generator[Any, Any, None]:
         row = SinkRecord(batch, at)
-        convert = self._instance.from_connect
-        made = []
+        converted = []
         for name, value, schema in row.headers:
-            data = ConnectData(row.topic, value, schema, [], name)
-            made.append((name, _bytes_out(convert, self._call(convert, data))))
-        self._results.ok(Record(row.topic, headers=made))
+            made = yield ConnectData(row.topic, value, schema, [], name)
+            converted.append((name, _bytes_out(self._instance.from_connect, made)))
+        self._results.ok(Record(row.topic, headers=converted))
+        yield None
 
 
 def _headers_in(row: SinkRecord) -> list[Any]:
