@@ -1,14 +1,45 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { promisify } from "node:util";
 import { Encoding } from "../src/gen/bulkhead/plugin/v1/record_pb.ts";
 import { HostEnd } from "./host-end.ts";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const folder = mkdtempSync(join(tmpdir(), "bulkhead-readme-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The tests of the section about the harness, over the programs above, in a file of their own. */
+function harnessTests(): string {
+  const code = /```ts\n(import \{ harness \}.*?)```/s.exec(readme)?.[1];
+  assert.ok(code, "the README has tests with the harness");
+  const source = (name: string) => new URL(`../src/${name}`, import.meta.url).href;
+  // The classes are in files of their own there, without the line that runs them.
+  for (const [marker, name] of [
+    ["hello-source", "counter"],
+    ["hello-sink", "print"],
+  ] as const) {
+    const { path } = program(marker);
+    const text = readFileSync(path, "utf8").replace(/^run\(.*$/m, "");
+    writeFileSync(
+      join(folder, `${name}.mts`),
+      text.replace(`const ${name}`, `export const ${name}`),
+    );
+  }
+  const path = join(folder, "harness.test.mts");
+  const imports = [
+    'import assert from "node:assert/strict";',
+    'import { test } from "node:test";',
+    'import { counter } from "./counter.mts";',
+    'import { print } from "./print.mts";',
+  ];
+  const used = code.replace("@bulkhead/sdk/harness", source("harness/harness.ts"));
+  writeFileSync(path, `${imports.join("\n")}\n${used}`);
+  return path;
+}
 
 /** The program below a marker, with the SDK taken from its sources. */
 function program(marker: string): { path: string; lines: number } {
@@ -20,6 +51,7 @@ function program(marker: string): { path: string; lines: number } {
   return { path, lines: code.trim().split("\n").length };
 }
 
+const run = promisify(execFile);
 const tsx = import.meta.resolve("tsx");
 
 describe("the programs of the README", { concurrency: true }, () => {
@@ -88,5 +120,13 @@ describe("the programs of the README", { concurrency: true }, () => {
     } finally {
       await host.close();
     }
+  });
+
+  test("the README's tests with the harness pass over the programs above", async () => {
+    const args = ["--import", tsx, "--test-reporter=tap", harnessTests()];
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const { stdout } = await run(process.execPath, args, { env, timeout: 60_000 });
+    assert.match(stdout, /^# pass 2$/m);
+    assert.match(stdout, /^# fail 0$/m);
   });
 });
