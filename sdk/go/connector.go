@@ -156,7 +156,7 @@ func supportOf(said *bool) pb.Support {
 }
 
 func (c *connectorCalls) start(ctx context.Context, name string, asked *pb.StartConnectorRequest) error {
-	class, err := c.plugin.class(asked.ClassName)
+	class, err := c.plugin.connectorClass(asked.ClassName)
 	if err != nil {
 		return err
 	}

@@ -155,9 +155,11 @@ func (d *outDefinitions) grow(what, text string, bytesMax int) error {
 
 // inForm says how a value of a batch is to be read.
 type inForm struct {
+	// 0 = it has not been defined.
 	encoding pb.Encoding
 	schema   *Schema
-	// Whether it has been defined: 0 is no encoding.
+	// The schema's text as it came.
+	text string
 }
 
 // inDefinitions are what the ids of a sink stream mean. Replaced as a whole after a Forget, and copied
@@ -190,7 +192,7 @@ func (d *inDefinitions) form(said *pb.FormDef) {
 		if err != nil {
 			panic(breach("form %d: %v", said.Id, err))
 		}
-		form.schema = schema
+		form.schema, form.text = schema, *said.Schema
 	}
 	d.forms = defined(d.forms, said.Id, form, "form")
 }

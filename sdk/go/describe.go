@@ -19,10 +19,12 @@ func (c *Class) taskClass() string {
 }
 
 func (c *Class) kindName() string {
-	if c.kind == pb.PluginKind_PLUGIN_KIND_SINK {
-		return "sink"
-	}
-	return "source"
+	return strings.ToLower(strings.TrimPrefix(c.kind.String(), "PLUGIN_KIND_"))
+}
+
+// isStage: a transform, predicate or converter.
+func (c *Class) isStage() bool {
+	return c.kind != pb.PluginKind_PLUGIN_KIND_SOURCE && c.kind != pb.PluginKind_PLUGIN_KIND_SINK
 }
 
 func (c *Class) validates() bool {
@@ -34,7 +36,10 @@ func describeClass(plugin *Plugin, class *Class) *pb.ClassDescription {
 	said := &pb.ClassDescription{
 		ClassName: class.name, Kind: class.kind, Version: orElse(class.options.version, plugin.version()),
 		DocumentationUrl: class.options.documentation, Aliases: class.options.aliases,
-		TaskClass: class.taskClass(), Validates: class.validates(),
+		Validates: class.validates(),
+	}
+	if !class.isStage() {
+		said.TaskClass = class.taskClass()
 	}
 	for at := range class.keys {
 		said.Config = append(said.Config, describeKey(&class.keys[at]))
@@ -87,7 +92,7 @@ type manifestClass struct {
 	Class            string        `json:"class"`
 	Kind             string        `json:"kind"`
 	Version          string        `json:"version,omitempty"`
-	TaskClass        string        `json:"taskClass"`
+	TaskClass        string        `json:"taskClass,omitempty"`
 	Aliases          []string      `json:"aliases,omitempty"`
 	DocumentationURL string        `json:"documentationUrl,omitempty"`
 	Validates        bool          `json:"validates,omitempty"`
@@ -123,9 +128,12 @@ func manifestText(plugin *Plugin, command []string) string {
 	said := manifest{plugin.Name, plugin.version(), command, []manifestClass{}}
 	for at := range plugin.Classes {
 		class := &plugin.Classes[at]
-		one := manifestClass{Class: class.name, Kind: class.kindName(), TaskClass: class.taskClass(),
+		one := manifestClass{Class: class.name, Kind: class.kindName(),
 			Version: class.options.version, Aliases: class.options.aliases,
 			DocumentationURL: class.options.documentation, Validates: class.validates(), Config: []manifestKey{}}
+		if !class.isStage() {
+			one.TaskClass = class.taskClass()
+		}
 		for n := range class.keys {
 			one.Config = append(one.Config, manifestKeyOf(&class.keys[n]))
 		}

@@ -21,6 +21,10 @@ type packer struct {
 	maxMessageBytes int
 	target          int
 	lastMode        bool
+	// A stage's records have neither source partitions nor offsets.
+	noOffsets bool
+	// What stands in the message beside the columns.
+	otherBytes int
 
 	count int
 	// What the batch costs in bytes of credit: the contract's size formula.
@@ -114,18 +118,14 @@ func (p *packer) add(record *Record) (bool, error) {
 		}
 		partition = uint32(*record.Partition) + 1
 	}
-	sourcePartition, err := p.sourcePartition(record.SourcePartition)
-	if err != nil {
-		return false, err
-	}
-	offset, err := p.offset(record.SourceOffset)
+	sourcePartition, offset, err := p.place(record)
 	if err != nil {
 		return false, err
 	}
 	same := offset != nil && p.hasOffset && !p.lastMode && string(offset) == string(p.lastOffset)
 	size := p.bytes + len(pieces) + rowBytes*(1+len(p.headers)) + p.offsetBytes(offset, same)
-	if size > p.maxMessageBytes {
-		if p.count > 0 {
+	if size+p.otherBytes > p.maxMessageBytes {
+		if p.count > 0 || p.otherBytes > 0 {
 			return false, nil
 		}
 		return false, DataError("a record has %d bytes as a message; the limit is %d", size, p.maxMessageBytes).
@@ -146,10 +146,24 @@ func (p *packer) add(record *Record) (bool, error) {
 		columns.HeaderForms = append(columns.HeaderForms, header.form)
 	}
 	p.addTimestamp(record.Timestamp)
-	p.addOffset(sourcePartition, offset, same)
+	if !p.noOffsets {
+		p.addOffset(sourcePartition, offset, same)
+	}
 	p.bytes = size
 	p.count++
 	return true, nil
+}
+
+// place is where the record was read.
+func (p *packer) place(record *Record) (partition uint32, offset []byte, err error) {
+	if p.noOffsets {
+		return 0, nil, nil
+	}
+	if partition, err = p.sourcePartition(record.SourcePartition); err != nil {
+		return 0, nil, err
+	}
+	offset, err = p.offset(record.SourceOffset)
+	return partition, offset, err
 }
 
 // finish gives the batch; the packer is empty afterwards. visit is told the last offset of each partition.

@@ -22,6 +22,8 @@ func (p *packer) piece(into []byte, value any, schema *Schema) ([]byte, uint32, 
 		}
 		key.encoding = encodeBytes
 		into = append(into, one...)
+	case sameValue:
+		return p.samePiece(into, one)
 	case string:
 		if !utf8.ValidString(one) {
 			return into, 0, 0, DataError("a text is not UTF-8: give it as []byte")
@@ -42,6 +44,24 @@ func (p *packer) piece(into []byte, value any, schema *Schema) ([]byte, uint32, 
 	}
 	form, err := p.definitions.form(key)
 	return into, uint32(len(into)-start) + 1, form, err
+}
+
+// sameValue goes on as it came.
+type sameValue struct {
+	data []byte
+	form inForm
+}
+
+func (p *packer) samePiece(into []byte, same sameValue) ([]byte, uint32, uint32, error) {
+	isTyped := same.form.schema != nil
+	if same.data == nil && !isTyped {
+		return into, 0, 0, nil
+	}
+	form, err := p.definitions.form(formKey{same.form.encoding, same.form.text, isTyped})
+	if same.data == nil {
+		return into, 0, form, err
+	}
+	return append(into, same.data...), uint32(len(same.data)) + 1, form, err
 }
 
 func (p *packer) typedPiece(into []byte, value any, schema *Schema) ([]byte, uint32, uint32, error) {

@@ -43,6 +43,23 @@ func (p *Plugin) class(name string) (*Class, error) {
 	return nil, ConfigError("plugin %s has no class %s; it has %s", p.Name, name, strings.Join(known, ", "))
 }
 
+// connectorClass is a source's or sink's.
+func (p *Plugin) connectorClass(name string) (*Class, error) {
+	class, err := p.class(name)
+	if err == nil && class.isStage() {
+		return nil, ConfigError("%s is a %s, not a connector", name, class.kindName())
+	}
+	return class, err
+}
+
+func (p *Plugin) stageClass(name string) (*Class, error) {
+	class, err := p.class(name)
+	if err == nil && !class.isStage() {
+		return nil, ConfigError("%s is a %s, not a transform, predicate or converter", name, class.kindName())
+	}
+	return class, err
+}
+
 // Main runs a program of these classes: see Plugin.Run.
 func Main(classes ...Class) { (&Plugin{Classes: classes}).Run() }
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +42,10 @@ type session struct {
 	lock     sync.Mutex
 	requests map[uint64]*openRequest
 	// Requests of one connector run in order: those that wait, behind the one that runs.
-	turns    map[string][]*openRequest
-	tasks    map[*task]struct{}
+	turns map[string][]*openRequest
+	tasks map[*task]struct{}
+	// By the host's ids; those that are closing too.
+	stages   map[string]*runningStage
 	shutdown string
 	expected bool
 }
@@ -52,14 +56,15 @@ type openRequest struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	replied bool
-	task    *task
+	// Gives up what is being opened.
+	giveUp func()
 }
 
 func newSession(plugin *Plugin, said *launch, logs *logBuffer) (*session, error) {
 	ctx, end := context.WithCancelCause(context.Background())
 	made := &session{
 		plugin: plugin, launch: said, logs: logs, ctx: ctx, end: end,
-		requests: map[uint64]*openRequest{}, turns: map[string][]*openRequest{}, tasks: map[*task]struct{}{},
+		requests: map[uint64]*openRequest{}, turns: map[string][]*openRequest{}, tasks: map[*task]struct{}{}, stages: map[string]*runningStage{},
 	}
 	made.connection = newConnection(said)
 	stream, err := made.connection.stream("Session", "")
@@ -81,7 +86,7 @@ func (s *session) open() error {
 		Token: s.launch.Token, ProtocolMin: protocolVersion, ProtocolMax: protocolVersion,
 		Sdk:          &pb.Sdk{Language: "go", Name: "bulkhead-sdk", Version: Version},
 		Plugin:       &pb.PluginInfo{Name: s.plugin.Name, Version: s.plugin.version()},
-		Capabilities: []string{"canonical_json"},
+		Capabilities: []string{"canonical_json", "stages"},
 		Pid:          uint32(os.Getpid()),
 	}
 	for _, class := range s.plugin.Classes {
@@ -111,8 +116,12 @@ func (s *session) over(reason string, expected bool) {
 	for one := range s.tasks {
 		tasks = append(tasks, one)
 	}
+	stages := slices.Collect(maps.Values(s.stages))
 	s.lock.Unlock()
 	for _, one := range tasks {
+		one.abandon(reason)
+	}
+	for _, one := range stages {
 		one.abandon(reason)
 	}
 	s.calls.close(reason)
@@ -122,15 +131,18 @@ func (s *session) over(reason string, expected bool) {
 // settle waits until no user code of a task runs any more.
 func (s *session) settle(most time.Duration) {
 	limit := time.After(most)
+	var running []chan struct{}
 	s.lock.Lock()
-	tasks := make([]*task, 0, len(s.tasks))
 	for one := range s.tasks {
-		tasks = append(tasks, one)
+		running = append(running, one.done)
+	}
+	for _, one := range s.stages {
+		running = append(running, one.done)
 	}
 	s.lock.Unlock()
-	for _, one := range tasks {
+	for _, done := range running {
 		select {
-		case <-one.done:
+		case <-done:
 		case <-limit:
 			return
 		}
@@ -209,16 +221,16 @@ func (s *session) onRequest(request *pb.Request) {
 		return
 	}
 	s.requests[request.Id] = one
-	if asked := request.GetStartTask(); asked != nil {
+	if atOnce := s.servedAtOnce(one); atOnce != nil {
 		s.lock.Unlock()
-		go s.startTask(one, asked)
+		go atOnce()
 		return
 	}
 	var cancelled []*openRequest
 	if request.GetStopConnector() != nil {
 		// A stop does not wait for what runs before it.
 		for _, other := range s.requests {
-			if other != one && other.request.Connector == request.Connector && other.request.GetStartTask() == nil {
+			if other != one && other.request.Connector == request.Connector && s.servedAtOnce(other) == nil {
 				cancelled = append(cancelled, other)
 			}
 		}
@@ -235,6 +247,19 @@ func (s *session) onRequest(request *pb.Request) {
 	}
 }
 
+// servedAtOnce is what does not wait for its turn; nil for the rest.
+func (s *session) servedAtOnce(one *openRequest) func() {
+	switch kind := one.request.Kind.(type) {
+	case *pb.Request_StartTask:
+		return func() { s.startTask(one, kind.StartTask) }
+	case *pb.Request_OpenStage:
+		return func() { s.openStage(one, kind.OpenStage) }
+	case *pb.Request_CloseStage:
+		return func() { s.closeStage(one, kind.CloseStage.StageId) }
+	}
+	return nil
+}
+
 // cancel replies at once; what waits behind it goes on, though its user code may not have returned.
 func (s *session) cancel(one *openRequest) {
 	if one == nil {
@@ -242,10 +267,10 @@ func (s *session) cancel(one *openRequest) {
 	}
 	one.cancel()
 	s.lock.Lock()
-	starting := one.task
+	giveUp := one.giveUp
 	s.lock.Unlock()
-	if starting != nil {
-		starting.cutOff("the start was cancelled")
+	if giveUp != nil {
+		giveUp()
 	}
 	s.reply(one, &pb.Reply{Kind: &pb.Reply_Failure{Failure: &pb.Failure{
 		Code:         pb.FailureCode_FAILURE_CODE_CANCELLED,
@@ -322,7 +347,7 @@ func (s *session) startTask(one *openRequest, asked *pb.StartTaskRequest) {
 }
 
 func (s *session) newTask(one *openRequest, asked *pb.StartTaskRequest) (*task, error) {
-	class, err := s.plugin.class(asked.ClassName)
+	class, err := s.plugin.connectorClass(asked.ClassName)
 	if err != nil {
 		return nil, err
 	}
@@ -350,7 +375,7 @@ func (s *session) newTask(one *openRequest, asked *pb.StartTaskRequest) (*task, 
 		return nil, errors.New("the start was cancelled")
 	}
 	s.tasks[made] = struct{}{}
-	one.task = made
+	one.giveUp = func() { made.cutOff("the start was cancelled") }
 	return made, nil
 }
 

@@ -106,6 +106,7 @@ type putBatch struct {
 	definitions  inDefinitions
 	headerStarts []int
 	records      []SinkRecord
+	isOfSource   bool
 }
 
 type breachError string
@@ -116,6 +117,15 @@ func (e breachError) Error() string { return string(e) }
 func breach(format string, args ...any) breachError { return breachError(fmt.Sprintf(format, args...)) }
 
 func newPutBatch(definitions *inDefinitions, put *pb.Put) *putBatch {
+	return newBatch(definitions, put, false)
+}
+
+// newStageRows is the same for a stage, whose records may be a source's: those have no offsets.
+func newStageRows(definitions *inDefinitions, put *pb.Put) *putBatch {
+	return newBatch(definitions, put, len(put.Columns.GetOffsets()) == 0)
+}
+
+func newBatch(definitions *inDefinitions, put *pb.Put, isOfSource bool) *putBatch {
 	columns := put.Columns
 	if columns == nil {
 		columns = &pb.Columns{}
@@ -124,7 +134,7 @@ func newPutBatch(definitions *inDefinitions, put *pb.Put) *putBatch {
 		// A slice of nil is nil: an empty value would be taken for null.
 		columns.Arena = []byte{}
 	}
-	made := &putBatch{seq: put.PutSeq, epoch: put.Epoch, columns: columns, definitions: *definitions}
+	made := &putBatch{seq: put.PutSeq, epoch: put.Epoch, columns: columns, definitions: *definitions, isOfSource: isOfSource}
 	made.check()
 	made.layOut()
 	return made
@@ -160,7 +170,9 @@ func (b *putBatch) check() {
 	length("header_counts", len(columns.HeaderCounts), 0, count)
 	length("header_sizes", len(columns.HeaderSizes), 0, headers)
 	length("header_forms", len(columns.HeaderForms), 0, min(1, headers), headers)
-	length("offsets", len(columns.Offsets), count)
+	if !b.isOfSource {
+		length("offsets", len(columns.Offsets), count)
+	}
 	length("timestamp_types", len(columns.TimestampTypes), 0, one, count)
 	length("original_topics", len(columns.OriginalTopics), 0, one, count)
 	length("original_partitions", len(columns.OriginalPartitions), 0, one, count)
@@ -199,7 +211,9 @@ func (b *putBatch) layOut() {
 		record.batch, record.index, record.keyStart = b, index, start
 		record.Topic = b.definitions.topics[at(columns.Topics, index)]
 		record.Partition = int32(at(columns.Partitions, index)) - 1
-		offset += columns.Offsets[index]
+		if !b.isOfSource {
+			offset += columns.Offsets[index]
+		}
 		record.Offset = offset
 		timestamp = nextTimestamp(columns.Timestamps, index, timestamp)
 		if timestamp != -1 {
