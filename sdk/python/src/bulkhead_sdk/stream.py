@@ -13,7 +13,8 @@ from .launch import Launch
 _PATH = "/bulkhead.plugin.v1.PluginHost/"
 # The host allows messages of this much more than their payload.
 _MESSAGE_BYTES_EXTRA = 64 * 1024
-_REFUSAL_SECONDS_MAX = 0.2
+# Only met where a host sends initial metadata that are empty; a busy machine needs its time.
+_REFUSAL_SECONDS_MAX = 1.0
 
 
 class Stream(Protocol):
