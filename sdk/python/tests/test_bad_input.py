@@ -1,11 +1,13 @@
 """What user code gets wrong: told in words with the line of its file, and nothing is lost."""
 
 import asyncio
+import builtins
 import unittest
 import warnings
 
-from bulkhead_sdk import Record, RecordErrors, RetriableError, Sink, Source
+from bulkhead_sdk import Record, RecordErrors, RetriableError, Sink, Source, sink, source
 from bulkhead_sdk.failure import to_failure
+from bulkhead_sdk.given_classes import given_classes
 from bulkhead_sdk.harness import HarnessError, harness
 
 
@@ -126,6 +128,123 @@ class ExceptionsTest(unittest.TestCase):
             failure = to_failure(error)
         self.assertEqual(failure.text, "No module named 'not_there_at_all'")
         self.assertRegex(failure.hint, r"-m pip install not_there_at_all$")
+
+
+    def test_errors_that_break_whoever_looks_at_them_are_told(self):
+        class Unequal(ValueError):
+            def __eq__(self, other):
+                raise SystemExit("never equal")
+
+            __hash__ = None
+
+        ring = Unequal("ring")
+        ring.__cause__ = Unequal("other")
+        ring.__cause__.__cause__ = ring
+
+        def deep(n=0):
+            return deep(n + 1)
+
+        def stopped():
+            raise StopIteration("over")
+
+        cases = [
+            (fail(ring), "^ring$"),
+            (deep, "recursion"),
+            # Python makes another error of it, which names this one as its cause.
+            (stopped, "generator raised StopIteration"),
+            (lambda: [].missing, "no attribute 'missing'"),
+            (lambda: open("/no/such/file"), "No such file or directory: '/no/such/file'"),
+        ]
+        if hasattr(builtins, "ExceptionGroup"):
+            cases.append((fail(ExceptionGroup("many", [ValueError("one"), KeyError("two")])), r"^many \(2 sub-exceptions\)"))
+        for work, text in cases:
+            def read(self):
+                yield record()
+                work()
+
+            with self.subTest(text), self.assertRaises(HarnessError) as raised, harness(source_of(read)) as task:
+                task.read(1)
+                task.read(1)
+            self.assertRegex(raised.exception.text, text)
+            self.assertRegex(raised.exception.stack, r'test_bad_input\.py", line \d+')
+            self.assertLess(len(raised.exception.stack), 100_000)
+
+    def test_what_acked_and_committed_raise_is_logged_and_reading_goes_on(self):
+        for name in ("acked", "committed"):
+            for error in (ValueError("callback broke"), SystemExit(4)):
+                def read(self):
+                    while True:
+                        yield record()
+
+                found = type("Calling", (source_of(read),), {name: fail(error), "__module__": __name__})
+                with self.subTest(name, error=error), self.assertLogs(level="ERROR") as logged:
+                    with harness(found) as task:
+                        task.read(2)
+                        task.commit()
+                        task.read(2)
+                self.assertRegex(logged.output[0], rf"{name} failed: (callback broke|4)")
+                self.assertRegex(logged.output[0], r'test_bad_input\.py", line \d+')
+
+    def test_what_a_source_raises_while_it_stops_is_told(self):
+        def read(self):
+            try:
+                while True:
+                    yield record()
+            finally:
+                self.cleaned = True
+                raise OSError("cannot clean up")
+
+        with self.assertLogs(level="WARNING") as logged, harness(source_of(read)) as task:
+            task.read(1)
+            source = task.task
+        self.assertTrue(source.cleaned)
+        self.assertIn("failed while it stopped: cannot clean up", logged.output[0])
+        with self.assertRaisesRegex(HarnessError, "cannot close"):
+            with harness(type("Closing", (source_of(lambda self: []),), {"stop": fail(OSError("cannot close")), "__module__": __name__})):
+                pass
+
+
+class ProgramTest(unittest.TestCase):
+    def test_what_run_is_given_is_checked_first(self):
+        def read(task):
+            yield record()
+
+        class Nameless(Source):
+            __module__ = __name__
+
+        class Odd(Source):
+            class_name = 7
+
+        class Idle(Source):
+            class_name = "test.Idle"
+
+        class IdleSink(Sink):
+            class_name = "test.IdleSink"
+
+        good = source_of(read)
+        wrong = (
+            ([], "was given no classes"),
+            ([[]], "was given no classes"),
+            ([read], r'the function read: put @source\("its.Class"\)'),
+            (["x"], "was given a str: it takes classes"),
+            ([[good, None]], "was given a NoneType"),
+            ([int], "was given a int"),
+            ([good()], "give it the class, without"),
+            ([good, source_of(read)], "Broken and Broken have the same class_name test.Broken"),
+            ([Nameless], "Nameless has no class_name"),
+            ([Odd], "Odd has no class_name: .* as a text"),
+            ([Idle], "Idle has no read: a source needs"),
+            ([IdleSink], "IdleSink has no put: a sink needs"),
+            ([source("a.B", {"password": "hush"})(read)], "^a dict is not a dataclass"),
+        )
+        for given, text in wrong:
+            with self.subTest(text), self.assertRaisesRegex(TypeError, text):
+                given_classes(given)
+        storing = sink_of()
+        self.assertEqual(given_classes([[good], storing]), [good, storing])
+        for decorate in (source, sink):
+            with self.assertRaisesRegex(TypeError, "is given the name that configs use"):
+                decorate(read)
 
 
 class WrongValuesTest(unittest.TestCase):

@@ -129,9 +129,10 @@ def keys_of(config: type | None) -> tuple[ConfigKey, ...]:
         from .pydantic_config import keys_of_model
 
         return keys_of_model(config)
-    if not dataclasses.is_dataclass(config):
+    if not isinstance(config, type) or not dataclasses.is_dataclass(config):
+        name = getattr(config, "__name__", f"a {type(config).__name__}")
         raise TypeError(
-            f"{config.__name__} is not a dataclass: put @dataclass above it, or derive it from pydantic's BaseModel"
+            f"{name} is not a dataclass: put @dataclass above it, or derive it from pydantic's BaseModel"
         )
     hints = typing.get_type_hints(config)
     return tuple(

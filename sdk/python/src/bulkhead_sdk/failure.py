@@ -130,7 +130,8 @@ def _user_part(error: BaseException):
 def _causes_of(error: BaseException) -> list[BaseException]:
     causes: list[BaseException] = []
     at = _cause_of(error)
-    while at is not None and at not in causes and len(causes) < _CAUSES_MAX:
+    # By identity: equality may be the user's, and may fail.
+    while at is not None and all(at is not one for one in causes) and len(causes) < _CAUSES_MAX:
         causes.append(at)
         at = _cause_of(at)
     return causes

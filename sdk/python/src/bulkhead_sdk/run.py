@@ -6,9 +6,9 @@ import os
 import sys
 from typing import Sequence
 
-from .config import keys_of
 from .connector import PluginClass
 from .description import Plugin, docs_text, manifest_text, program_command
+from .given_classes import given_classes
 from .launch import Launch, read_launch_file, read_launch_pipe
 from .log import LogForwarder
 
@@ -26,16 +26,12 @@ def run(
     With the argument `manifest` the program prints its plugin.json instead of waiting for a host,
     with `docs` a page about its keys. `name` is the folder's unless given.
     """
-    given = [one for part in classes for one in ((part,) if isinstance(part, type) else part)]
+    given = given_classes(classes)
     # Not by pathlib, which keeps close to a megabyte for as long as the plugin lives.
     folder, script = os.path.split(os.path.realpath(sys.argv[0]))
     stem = os.path.splitext(script)[0]
     default_name = os.path.basename(folder) if stem in ("main", "__main__", "plugin") else stem
     plugin = Plugin(name or default_name, version, given)
-    for one in given:
-        if not one.class_name:
-            raise TypeError(f"{one.__name__} has no class_name: the name that configs use")
-        keys_of(one.config_class)
     words = sys.argv[1:]
     if words[:1] == ["manifest"]:
         sys.stdout.write(manifest_text(plugin, program_command()))

@@ -96,6 +96,9 @@ def sink(
     With a second parameter it is given the task too.
     """
 
+    if not isinstance(class_name, str):
+        raise TypeError('@sink is given the name that configs use: @sink("example.Put")')
+
     def make(put: Callable[..., Any]) -> type[Sink]:
         wants_task = len(inspect.signature(put).parameters) > 1
         members = {

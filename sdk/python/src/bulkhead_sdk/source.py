@@ -52,6 +52,9 @@ def source(
 ) -> Callable[[Callable[..., Any]], type[Source]]:
     """Makes a source of a generator: `@source("example.Counter", Config)` above `def counter(task)`."""
 
+    if not isinstance(class_name, str):
+        raise TypeError('@source is given the name that configs use: @source("example.Read")')
+
     def make(read: Callable[..., Any]) -> type[Source]:
         members = {
             "__doc__": read.__doc__,
