@@ -13,7 +13,10 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
-import type { StartTaskRequestSchema } from "../src/gen/bulkhead/plugin/v1/connector_pb.ts";
+import type {
+  OpenStageRequestSchema,
+  StartTaskRequestSchema,
+} from "../src/gen/bulkhead/plugin/v1/connector_pb.ts";
 import {
   type Hello,
   HostMessageSchema,
@@ -28,6 +31,10 @@ import {
   HostSourceMessageSchema,
   SourceTaskMessageSchema,
 } from "../src/gen/bulkhead/plugin/v1/source_pb.ts";
+import {
+  HostStageMessageSchema,
+  StageMessageSchema,
+} from "../src/gen/bulkhead/plugin/v1/stage_pb.ts";
 import { parseLaunch } from "../src/launch.ts";
 import type { PluginClass } from "../src/plugin.ts";
 import { Session } from "../src/session.ts";
@@ -84,9 +91,12 @@ export class StreamEnd<In extends DescMessage, Out extends DescMessage> {
 export type SessionStream = StreamEnd<typeof PluginMessageSchema, typeof HostMessageSchema>;
 export type SourceEnd = StreamEnd<typeof SourceTaskMessageSchema, typeof HostSourceMessageSchema>;
 export type SinkEnd = StreamEnd<typeof SinkTaskMessageSchema, typeof HostSinkMessageSchema>;
+export type StageEnd = StreamEnd<typeof StageMessageSchema, typeof HostStageMessageSchema>;
+type AnyEnd = SourceEnd | SinkEnd | StageEnd;
 type RequestKind = NonNullable<
   Extract<NonNullable<MessageInitShape<typeof HostMessageSchema>["kind"]>, { case: "request" }>
 >["value"]["kind"];
+type OpenStage = MessageInitShape<typeof OpenStageRequestSchema>;
 type StartTask = MessageInitShape<typeof StartTaskRequestSchema>;
 
 export class HostEnd {
@@ -96,7 +106,7 @@ export class HostEnd {
   readonly token = randomBytes(32).toString("hex");
   readonly #folder = mkdtempSync(join(tmpdir(), "bulkhead-sdk-"));
   readonly #server = new Server({ "grpc.max_receive_message_length": 64 * 1024 * 1024 });
-  readonly #tickets = new Map<string, (stream: SourceEnd | SinkEnd) => void>();
+  readonly #tickets = new Map<string, (stream: AnyEnd) => void>();
   readonly #sessions: Session[] = [];
   readonly #children: ReturnType<typeof spawn>[] = [];
   #session!: SessionStream;
@@ -182,11 +192,15 @@ export class HostEnd {
   }
 
   async startSource(connector: string, start: StartTask): Promise<SourceEnd> {
-    return (await this.#start(connector, start)) as SourceEnd;
+    return (await this.#start(connector, "startTask", start)) as SourceEnd;
   }
 
   async startSink(connector: string, start: StartTask): Promise<SinkEnd> {
-    return (await this.#start(connector, start)) as SinkEnd;
+    return (await this.#start(connector, "startTask", start)) as SinkEnd;
+  }
+
+  async openStage(connector: string, stage: OpenStage): Promise<StageEnd> {
+    return (await this.#start(connector, "openStage", stage)) as StageEnd;
   }
 
   async close(): Promise<void> {
@@ -200,13 +214,18 @@ export class HostEnd {
     return `unix:${join(this.#folder, "host.sock")}`;
   }
 
-  async #start(connector: string, start: StartTask): Promise<SourceEnd | SinkEnd> {
+  async #start(
+    connector: string,
+    asks: "startTask" | "openStage",
+    start: StartTask | OpenStage,
+  ): Promise<AnyEnd> {
     const ticket = randomBytes(32).toString("hex");
-    const stream = new Promise<SourceEnd | SinkEnd>((resolve) => {
+    const stream = new Promise<AnyEnd>((resolve) => {
       this.#tickets.set(ticket, resolve);
     });
-    const reply = await this.request(connector, { case: "startTask", value: { ...start, ticket } });
-    if (reply.kind.case !== "startTask") throw new Error(`no task: ${JSON.stringify(reply.kind)}`);
+    const kind = { case: asks, value: { ...start, ticket } } as RequestKind;
+    const reply = await this.request(connector, kind);
+    if (reply.kind.case !== asks) throw new Error(`no stream: ${JSON.stringify(reply.kind)}`);
     return await stream;
   }
 
@@ -237,6 +256,7 @@ export class HostEnd {
         Session: method("Session"),
         SourceTask: method("SourceTask"),
         SinkTask: method("SinkTask"),
+        Stage: method("Stage"),
       },
       {
         Session: (call: Duplex) => {
@@ -254,7 +274,8 @@ export class HostEnd {
               call.end();
               return true;
             }
-            const value = { protocol: 1, heartbeatIntervalMs: BigInt(heartbeatMs) };
+            const capabilities = ["stages"];
+            const value = { protocol: 1, capabilities, heartbeatIntervalMs: BigInt(heartbeatMs) };
             this.#session.send({ case: "welcome", value });
             accept(message.kind.value);
             return true;
@@ -276,11 +297,19 @@ export class HostEnd {
             ({ kind }) => kind.case === "hello" && this.#admit(call, kind.value.ticket, end),
           );
         },
+        Stage: (call: Duplex) => {
+          const end: StageEnd = new StreamEnd(
+            call,
+            StageMessageSchema,
+            HostStageMessageSchema,
+            ({ kind }) => kind.case === "hello" && this.#admit(call, kind.value.ticket, end),
+          );
+        },
       },
     );
   }
 
-  #admit(call: Duplex, ticket: string, end: SourceEnd | SinkEnd): boolean {
+  #admit(call: Duplex, ticket: string, end: AnyEnd): boolean {
     const take = this.#tickets.get(ticket);
     this.#tickets.delete(ticket);
     if (take === undefined) {
