@@ -19,7 +19,7 @@ function keptOf(language: string): Kept[] {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
-for (const language of ["typescript", "python"]) {
+for (const language of ["typescript", "python", "go"]) {
   test(`${language}: a stage's hello, credit, definitions and result`, async () => {
     const [hello, ...rest] = keptOf(language);
     const { kind } = decodeMessage(StageMessageSchema, Buffer.from(hello!.hex, "hex"));
