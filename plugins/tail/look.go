@@ -80,6 +80,7 @@ func (t *tailer) look() error {
 		return err
 	}
 	siblings := t.siblings(matched)
+	t.queue = nil
 	t.follow(append(append([]seen{}, matched...), siblings...))
 	return t.adopt(matched, siblings)
 }
@@ -277,12 +278,27 @@ func (t *tailer) resume(one seen, stored mark) bool {
 	return stored.fits(handle, one.info.Size()) && t.add(one, stored)
 }
 
+func logKey(path string) string {
+	return filepath.Join(filepath.Dir(path), stem(filepath.Base(path)))
+}
+
+// relatives are the known files that a path may have been made of by rotation.
+func (t *tailer) relatives(path string) (found []*file) {
+	folder, name := filepath.Dir(path), filepath.Base(path)
+	for at := range len(name) {
+		if strings.IndexByte("._-", name[at]) >= 0 {
+			found = append(found, t.logs[filepath.Join(folder, name[:at])]...)
+		}
+	}
+	return found
+}
+
 // missedLog: a file that is younger than one that has been renamed held the name in between.
 func (t *tailer) missedLog(one seen) (string, bool) {
 	if t.isCopy(one) {
 		return "", false
 	}
-	for _, file := range t.files {
+	for _, file := range t.relatives(one.path) {
 		if file.isRotated() && isSibling(one.path, file.mark.path) && isGeneration(one.path, file.mark.path) &&
 			!one.info.ModTime().Before(file.changed) &&
 			!t.isCopyOf(one, file) {
@@ -295,7 +311,7 @@ func (t *tailer) missedLog(one seen) (string, bool) {
 // isCopy says whether a file is a copy of one that is being read: of it only that matters what the other
 // loses when it is truncated.
 func (t *tailer) isCopy(one seen) bool {
-	for _, file := range t.files {
+	for _, file := range t.relatives(one.path) {
 		if !file.isRotated() && isSibling(one.path, file.mark.path) && t.isCopyOf(one, file) {
 			return true
 		}

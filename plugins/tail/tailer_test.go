@@ -273,6 +273,24 @@ func TestALongLineIsCutOrSkippedAndTold(t *testing.T) {
 	}
 }
 
+func TestBadBytesMakeNoLineLongerThanAllowed(t *testing.T) {
+	l := begin(t, nil)
+	l.write("x.log", strings.Repeat("a\xff", 50)+"\nb\n")
+	l.all()
+	l.expect(strings.Repeat("a\uFFFD", 25), "b")
+}
+
+func TestManyFilesAreReadWithFewOpenAndSoon(t *testing.T) {
+	l := begin(t, func(c *config) { c.FilesMax = 3000 })
+	for n := range 3010 {
+		l.write(fmt.Sprintf("app-%d.log", n), fmt.Sprintln(n))
+	}
+	l.all()
+	if len(l.lines) != 3000 || l.open > 2 || !strings.Contains(l.logged.String(), "files.max") {
+		t.Fatal(len(l.lines), l.open, l.logged.String())
+	}
+}
+
 func TestOnlyFilesThatWereThereFirstAreBegunAtTheirEnd(t *testing.T) {
 	l := begin(t, func(c *config) { c.Begin = "end" })
 	l.write("old.log", "1\ntorn")

@@ -9,9 +9,18 @@ import { goMissing, runGo } from "../harness/go.ts";
 import { repository, startHost, temporaryDirectory } from "../harness/host-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const missing = await goMissing();
-const skip = missing ?? false;
 const source = join(repository, "plugins", "tail");
+const missing = (await goMissing()) ?? (await modulesMissing());
+const skip = missing ?? false;
+
+async function modulesMissing(): Promise<string | undefined> {
+  try {
+    await runGo(["mod", "download"], source);
+  } catch {
+    return "go could not get the modules of plugins/tail/go.mod";
+  }
+  return undefined;
+}
 
 /** The plugin as the README's line builds it, in a folder of its own. */
 async function pluginFolder(folder: string): Promise<string> {
