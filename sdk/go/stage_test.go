@@ -103,6 +103,7 @@ type moody struct {
 		Stop  string `default:"ok"`
 	}]
 	stopped bool
+	waits   chan struct{}
 }
 
 func (m *moody) Start(context.Context) error {
@@ -130,6 +131,7 @@ func (m *moody) Apply(ctx context.Context, record *StageRecord) (bool, error) {
 	case "leave":
 		runtime.Goexit()
 	case "wait":
+		close(m.waits)
 		<-ctx.Done()
 	case "change":
 		record.Topic, record.Partition, record.Timestamp = "other", nil, time.UnixMilli(7)
@@ -304,8 +306,11 @@ func TestAStageEndsInEveryWay(t *testing.T) {
 
 	w = openTrial(t, Transform[moody]("t"), map[string]string{"stop": "the disk is full"})
 	w.define(`{"type":"string","optional":false}`)
+	waits := make(chan struct{})
+	w.stage.instance.(*moody).waits = waits
 	w.batch(1, apply, 1, "wait")
 	w.batch(2, apply, 1, "same")
+	<-waits
 	// The call that runs is told and answered, what waits behind it is dropped.
 	if failed := w.stage.close(); failed.GetText() != "the disk is full" {
 		t.Error(failed)
@@ -327,6 +332,7 @@ func TestAStageEndsInEveryWay(t *testing.T) {
 	<-w.stage.done
 
 	w = openTrial(t, Transform[moody]("t"), nil)
+	next(t, w.memoryWire, credit)
 	w.batch(1, apply, 9, "x")
 	if said := next(t, w.memoryWire, failure); !strings.Contains(said.Text, "broke the contract: no topic has id 1") {
 		t.Error(said)
