@@ -15,10 +15,15 @@ const skip = missing ?? false;
 const readme = readFileSync(join(goSdk, "README.md"), "utf8");
 const linesMax = 40;
 
-/** The program below a marker, as a module of its own beside the SDK, built. */
-async function program(marker: string, folder: string): Promise<string> {
+function codeOf(marker: string): string {
   const code = new RegExp(`<!-- ${marker} -->\\n+\`\`\`go\\n(.*?)\`\`\``, "s").exec(readme)?.[1];
   assert.ok(code, `the README has no ${marker}`);
+  return code;
+}
+
+/** The program below a marker, as a module of its own beside the SDK, built. */
+async function program(marker: string, folder: string, head = ""): Promise<string> {
+  const code = head + codeOf(marker);
   const lines = code.trim().split("\n").length;
   assert.ok(lines <= linesMax, `${marker} has ${lines} lines`);
   const module = join(folder, marker);
@@ -91,6 +96,35 @@ test("the Go README's hello sink has at most 40 lines and prints what was put", 
     assert.equal(printed, "lines 7 hello\n");
     sink.send({ case: "stop", value: { timeoutMs: 1_000n } });
     await sink.inbox.next("stopped");
+  } finally {
+    await host.close();
+  }
+});
+
+test("the Go README's test of one's own passes, and fails where the source repeats itself", {
+  skip,
+}, async (t) => {
+  const folder = await temporaryDirectory(t);
+  const module = join(await program("hello-source", folder), "..");
+  const imports = 'import (\n\t"errors"\n\t"testing"\n\n\tbulkhead "bulkhead/sdk/go"\n)\n\n';
+  const tests = `package main\n\n${imports}${codeOf("harness")}`;
+  await writeFile(join(module, "main_test.go"), tests);
+  await runGo(["test", "."], module);
+  const main = readFileSync(join(module, "main.go"), "utf8");
+  await writeFile(join(module, "main.go"), main.replace('last.Int("n")', 'last.Int("m")'));
+  await assert.rejects(runGo(["test", "."], module), /TestGoesOnBehindWhatWasCommitted/);
+});
+
+test("the Go README's transform is a plugin", { skip }, async (t) => {
+  const head =
+    'package main\n\nimport (\n\t"context"\n\t"strings"\n\n\tbulkhead "bulkhead/sdk/go"\n)\n\n';
+  const path = await program("transform", await temporaryDirectory(t), head);
+  const host = await HostEnd.listen();
+  try {
+    host.spawn([path]);
+    const hello = await host.accepted();
+    assert.deepEqual(hello.plugin?.classes, ["example.Upper"]);
+    assert.ok(hello.capabilities.includes("stages"));
   } finally {
     await host.close();
   }
