@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ConfigKeys } from "./config.ts";
 import { type ConfigTexts, parseConfig } from "./config-parse.ts";
@@ -167,11 +168,24 @@ export class ConnectorCalls {
         tasksMax,
         previous,
       })) ?? defaultTaskConfigs(found, texts, tasksMax);
+    mustBeTexts(definition.class, made);
     return {
       taskClass: taskClassOf(definition),
       configs: made.map((config) => ({ config: { ...config } })),
     };
   }
+}
+
+function mustBeTexts(name: string, made: unknown): void {
+  const isTexts = (one: unknown) =>
+    typeof one === "object" &&
+    one !== null &&
+    Object.values(one).every((value) => typeof value === "string");
+  if (Array.isArray(made) && made.every(isTexts)) return;
+  const shown = inspect(made, { customInspect: false, depth: 0, maxStringLength: 100 });
+  throw new TypeError(
+    `taskConfigs of ${name} returned ${shown}: it has to return an array of objects with texts`,
+  );
 }
 
 /** A source that does not say how to split its work has one task; a sink as many as allowed. */

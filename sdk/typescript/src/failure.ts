@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Failure,
@@ -22,7 +23,7 @@ export function toFailure(
     code: as.code ?? code,
     failureClass: as.class ?? reaction,
     text: textOf(error),
-    hint: error instanceof PluginError ? error.hint : "",
+    hint: error instanceof PluginError ? String(error.hint) : "",
     exceptionClass: classOf(error),
     stack: stackOf(error),
     causes: causesOf(error),
@@ -42,14 +43,43 @@ function kindOf(error: unknown): [FailureCode, FailureClass] {
   return [FailureCode.INTERNAL, FailureClass.FATAL];
 }
 
+/** User code may throw anything, also what cannot be looked at: telling of it never throws itself. */
+function attempt<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
+}
+
+function cut(text: string, charsMax: number): string {
+  return text.length > charsMax ? `${text.slice(0, charsMax)}…` : text;
+}
+
 function textOf(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error);
-  return text.length > textCharsMax ? `${text.slice(0, textCharsMax)}…` : text;
+  return cut(
+    attempt(() => wholeTextOf(error), "what was thrown cannot be shown"),
+    textCharsMax,
+  );
+}
+
+function wholeTextOf(error: unknown): string {
+  if (!(error instanceof Error)) return shown(error);
+  const { message } = error;
+  if (typeof message === "string") return message || classOf(error);
+  return shown(message);
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? value : inspect(value, { customInspect: false });
 }
 
 function classOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  return error.name === "Error" ? error.constructor.name : error.name;
+  return attempt(() => {
+    if (!(error instanceof Error)) return typeof error;
+    const { name } = error;
+    return typeof name === "string" && name !== "Error" ? name : error.constructor.name;
+  }, "Error");
 }
 
 /** As Java prints a chain, so that a status shows it whole. */
@@ -57,21 +87,33 @@ function stackOf(error: unknown): string {
   const parts: string[] = [];
   let at: unknown = error;
   for (let depth = 0; at instanceof Error && depth < causesMax; depth += 1) {
-    const stack = at.stack ?? `${at.name}: ${at.message}`;
+    const one = at;
+    const stack = attempt(() => ownStackOf(one), `${classOf(one)}: ${textOf(one)}`);
     parts.push(depth === 0 ? stack : `Caused by: ${stack}`);
-    at = at.cause;
+    at = attempt(() => one.cause, undefined);
   }
-  if (parts.length === 0) return String(error);
-  const text = parts.join("\n");
-  return text.length > stackCharsMax ? `${text.slice(0, stackCharsMax)}…` : text;
+  return cut(parts.length === 0 ? textOf(error) : parts.join("\n"), stackCharsMax);
+}
+
+/** V8 writes the message above the frames, however long it is. */
+function ownStackOf(error: Error): string {
+  const { stack } = error;
+  const message = attempt<unknown>(() => error.message, undefined);
+  if (typeof stack !== "string") return `${classOf(error)}: ${textOf(error)}`;
+  if (typeof message !== "string" || message.length <= textCharsMax) return stack;
+  return stack.replace(message, () => textOf(error));
 }
 
 function causesOf(error: unknown): NonNullable<MessageInitShape<typeof FailureSchema>["causes"]> {
   const causes = [];
-  let at: unknown = error instanceof Error ? error.cause : undefined;
+  let at = causeOf(error);
   while (at !== undefined && at !== null && causes.length < causesMax) {
     causes.push({ exceptionClass: classOf(at), text: textOf(at) });
-    at = at instanceof Error ? at.cause : undefined;
+    at = causeOf(at);
   }
   return causes;
+}
+
+function causeOf(error: unknown): unknown {
+  return attempt(() => (error instanceof Error ? error.cause : undefined), undefined);
 }

@@ -14,6 +14,9 @@ export function safeOffsets(
   owned: PartitionSet,
   log: Log,
 ): SinkOffset[] {
+  if (!Array.isArray(returned)) {
+    throw new TypeError(`flush returned a ${typeof returned}: it has to return offsets or nothing`);
+  }
   const limits = new Map(named.map((one) => [keyOf(one), one]));
   const safe = new Map<string, SinkOffset>();
   const others = new Set<string>();

@@ -52,7 +52,7 @@ export async function pollSource(options: PollOptions): Promise<void> {
 /** One life of the generator. */
 async function readThrough(options: PollOptions): Promise<void> {
   const { read, sender, callbacks, meter, signal } = options;
-  const iterator = read()[Symbol.asyncIterator]();
+  const iterator = iteratorOf(read());
   let over = false;
   try {
     for (;;) {
@@ -90,4 +90,11 @@ async function waitForRoom({ sender, callbacks, meter }: PollOptions): Promise<v
   await sender.flush(true);
   meter.now(TaskActivity.IDLE);
   await callbacks.room;
+}
+
+function iteratorOf(items: ReturnType<PollOptions["read"]>) {
+  const begin: unknown = (items as Partial<typeof items> | undefined)?.[Symbol.asyncIterator];
+  if (typeof begin === "function") return items[Symbol.asyncIterator]();
+  const what = items === undefined ? "nothing" : `a ${Object(items).constructor.name}`;
+  throw new TypeError(`read returned ${what}: it has to be a generator, async *read`);
 }

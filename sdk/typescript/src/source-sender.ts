@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { writeJson } from "./canonical-json.ts";
 import type { Credit } from "./credit.ts";
@@ -7,6 +8,7 @@ import { TaskActivity } from "./gen/bulkhead/plugin/v1/session_pb.ts";
 import { SourceTaskMessageSchema } from "./gen/bulkhead/plugin/v1/source_pb.ts";
 import type { OffsetMode } from "./offset-columns.ts";
 import { Packer } from "./packer.ts";
+import { DataError } from "./plugin-error.ts";
 import type { SourceItem } from "./source.ts";
 import type { SourceOffsets } from "./source-offsets.ts";
 import { Checkpoint, type SourceRecord } from "./source-record.ts";
@@ -171,7 +173,7 @@ export class SourceSender {
       return this.#packer.add(record);
     } catch (error) {
       this.refused = true;
-      throw error;
+      throw misfit(record) ?? error;
     }
   }
 
@@ -253,4 +255,17 @@ export class SourceSender {
     await new Promise((resolve) => setImmediate(resolve));
     this.#breathedAtMs = performance.now();
   }
+}
+
+/** Why this is no record; undefined = it is one. */
+function misfit(item: unknown): DataError | undefined {
+  const shown = () => inspect(item, { customInspect: false, depth: 0, maxStringLength: 100 });
+  if (typeof item !== "object" || item === null) {
+    return new DataError(`read yielded ${shown()}, which is no record`, {
+      hint: "yield { topic, value, … }, checkpoint(…), or an array of them",
+    });
+  }
+  const { topic } = item as Partial<SourceRecord>;
+  if (typeof topic === "string") return undefined;
+  return new DataError(`a record has no topic: read yielded ${shown()}`);
 }
