@@ -118,7 +118,7 @@ export function testWatching(place: LogPlace): void {
     const { status, body } = await host.request("GET", "/bulkhead/plugins");
     assert.equal(status, 200);
     const names = body.plugins.map(({ name }: { name: string }) => name);
-    assert.deepEqual(names, ["blackhole", "datagen", "feed", "file", "stdio", "talker"]);
+    assert.deepEqual(names, ["blackhole", "datagen", "feed", "file", "stdio", "tail", "talker"]);
     assert.deepEqual(body.unusable, []);
     const pid = await host.pidOf("talk");
     const process = body.processes.find((one: { pid: number }) => one.pid === pid);
