@@ -16,7 +16,7 @@ export interface SdkLanguage {
   /** Milliseconds from the start to Hello, at most. */
   readonly helloMsAim: number;
   readonly idleMibAim: number;
-  /** Records of 100 B a second, at least. */
+  /** Records of 100 B a second from a source, at least. */
   readonly perSecondAim: number;
   readonly program: SdkProgram;
 }

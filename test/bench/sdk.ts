@@ -63,7 +63,8 @@ function flowRow(language: SdkLanguage, arm: Arm, costs: readonly SdkCost[]): Ro
     what: "",
     unit: "k/s",
     values: values("recordsPerSecond").map((value) => value / 1_000),
-    ...(arm.recordBytes === 100 && { least: language.perSecondAim / 1_000 }),
+    ...(arm.kind === "source" &&
+      arm.recordBytes === 100 && { least: language.perSecondAim / 1_000 }),
   };
   return {
     name: language.name,
