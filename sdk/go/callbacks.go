@@ -73,12 +73,20 @@ func (c *callbacks) settle() {
 }
 
 func (c *callbacks) run() {
+	finished := false
+	defer func() {
+		if !finished {
+			c.task.host.log.Error("acked or committed: " + errGoexit.Error())
+			go c.run()
+		}
+	}()
 	for {
 		c.lock.Lock()
 		if len(c.waiting) == 0 {
 			c.running = false
 			c.changed.Broadcast()
 			c.lock.Unlock()
+			finished = true
 			return
 		}
 		next := c.waiting[0]

@@ -176,10 +176,13 @@ func (c *connectorCalls) start(ctx context.Context, name string, asked *pb.Start
 	}
 	go func() {
 		defer close(made.done)
-		err := callUser(instance, "Monitor", func() error { return monitor.Monitor(running, c.connector(name, made)) })
-		if err != nil && running.Err() == nil {
-			c.event(&pb.Event{Connector: name, Kind: &pb.Event_RaiseError{RaiseError: &pb.RaiseError{Failure: toFailure(err)}}})
-		}
+		err := errGoexit
+		defer func() {
+			if err != nil && running.Err() == nil {
+				c.event(&pb.Event{Connector: name, Kind: &pb.Event_RaiseError{RaiseError: &pb.RaiseError{Failure: toFailure(err)}}})
+			}
+		}()
+		err = callUser(instance, "Monitor", func() error { return monitor.Monitor(running, c.connector(name, made)) })
 	}()
 	return nil
 }

@@ -200,7 +200,7 @@ func (d *inDefinitions) form(said *pb.FormDef) {
 // defined puts an entry at its id. Slices that a batch holds are never written to where it looks.
 func defined[T any](list []T, id uint32, entry T, what string) []T {
 	if id == 0 || id > idMax || int(id) < len(list) {
-		panic(breach("%s id %d is not the next one", what, id))
+		panic(breach("%s id %d does not rise", what, id))
 	}
 	for len(list) < int(id) {
 		var none T

@@ -41,6 +41,22 @@ func (e *panicError) Unwrap() error {
 // printed never panics itself: fmt catches what a String or Error method does.
 func printed(value any) string { return fmt.Sprintf("%v", value) }
 
+// errGoexit: nothing else leaves a user's function like this.
+var errGoexit = errors.New("user code ended its goroutine (runtime.Goexit)")
+
+// sound is err, or what can be said of one that cannot be looked at: a nil pointer that is an error.
+func sound(err error) (safe error) {
+	defer func() {
+		if value := recover(); value != nil {
+			safe = fmt.Errorf("an error of type %T cannot be looked at: %s", err, printed(value))
+		}
+	}()
+	// Walks all that it wraps.
+	_ = errors.Is(err, errGoexit)
+	_ = err.Error()
+	return err
+}
+
 // callUser runs a function of the user's. An error comes back with the function's file and line, a
 // panic as an error with its stack.
 func callUser(instance any, method string, run func() error) (err error) {
@@ -51,7 +67,7 @@ func callUser(instance any, method string, run func() error) (err error) {
 	}()
 	err = run()
 	if err != nil {
-		err = &userError{err: err, where: placeOf(instance, method)}
+		err = &userError{err: sound(err), where: placeOf(instance, method)}
 	}
 	return err
 }
@@ -95,6 +111,7 @@ func userStack(stack []byte) string {
 }
 
 func toFailure(err error) *pb.Failure {
+	err = sound(err)
 	code, reaction := pb.FailureCode_FAILURE_CODE_INTERNAL, pb.FailureClass_FAILURE_CLASS_FATAL
 	hint := ""
 	var said *Error

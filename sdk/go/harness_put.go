@@ -54,6 +54,7 @@ func (h *SinkHarness) putOnce(batch []duePut) error {
 	if err != nil {
 		return err
 	}
+	batch = batch[:columns.Count]
 	h.putSeq++
 	h.lock.Lock()
 	epoch := h.epoch
@@ -101,14 +102,17 @@ func (h *SinkHarness) noteFailed(batch []duePut, runs []*pb.Run) {
 func (h *SinkHarness) columns(batch []duePut) (*pb.Columns, error) {
 	for _, one := range batch {
 		added, err := h.packer.add(one.record)
-		if err == nil && !added {
-			err = &HarnessError{Text: "the records do not fit into a message"}
-		}
 		if err != nil {
+			h.packer.finish(func(string, *string) {})
 			return nil, err
+		}
+		if !added {
+			// The rest comes with the next put.
+			break
 		}
 	}
 	columns := h.packer.finish(func(string, *string) {})
+	batch = batch[:columns.Count]
 	before := int64(0)
 	for _, one := range batch {
 		columns.Offsets = append(columns.Offsets, one.offset-before)

@@ -244,7 +244,7 @@ func (h *SourceHarness) take(said *pb.Records) error {
 	columns := said.Columns
 	h.credit -= max(1, int64(columns.GetCount()))
 	batch := newStageRows(h.definitions, &pb.Put{Columns: columns})
-	partitions, offsets, err := sourcePlaces(batch.columns, h.partitions)
+	partitions, offsets, err := sourcePlaces(batch.columns, h.partitions, h.class.options.lastOffsets)
 	if err != nil {
 		return err
 	}
@@ -269,8 +269,8 @@ func (h *SourceHarness) take(said *pb.Records) error {
 	return nil
 }
 
-// sourcePlaces are the source partition and offset of each record; in mode LAST those of the batch's last.
-func sourcePlaces(columns *pb.Columns, texts map[uint32]string) (partitions, offsets []Object, err error) {
+// sourcePlaces are the source partition and offset of each record; in mode LAST the newest of the batch.
+func sourcePlaces(columns *pb.Columns, texts map[uint32]string, isLast bool) (partitions, offsets []Object, err error) {
 	count := int(columns.Count)
 	named := make([]Object, len(columns.SourcePartitions))
 	for at, id := range columns.SourcePartitions {
@@ -294,18 +294,17 @@ func sourcePlaces(columns *pb.Columns, texts map[uint32]string) (partitions, off
 		}
 	}
 	partitions, offsets = make([]Object, count), make([]Object, count)
-	isLast := len(said) != count
+	if isLast {
+		// Which record is of which partition is not said: the last ones stand for the batch.
+		for at := range named {
+			if to := count - len(named) + at; to >= 0 {
+				partitions[to], offsets[to] = named[at], said[at]
+			}
+		}
+		return partitions, offsets, nil
+	}
 	for at := range count {
-		if len(named) == 1 {
-			partitions[at] = named[0]
-		} else if !isLast {
-			partitions[at] = named[at]
-		}
-		if !isLast {
-			offsets[at] = said[at]
-		} else if len(said) == 1 {
-			offsets[at] = said[0]
-		}
+		partitions[at], offsets[at] = named[min(at, len(named)-1)], said[at]
 	}
 	return partitions, offsets, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -199,6 +200,94 @@ func (k *keepTask) Put(ctx context.Context, records []SinkRecord) error {
 func (k *keepTask) Close(_ context.Context, partitions []TopicPartition) error {
 	k.lost = append(k.lost, partitions...)
 	return nil
+}
+
+type lastTask struct {
+	SourceTask[struct{}]
+	isDone bool
+}
+
+func (l *lastTask) Poll(ctx context.Context) ([]Record, error) {
+	if l.isDone {
+		<-ctx.Done()
+		return nil, nil
+	}
+	l.isDone = true
+	records := make([]Record, 10)
+	for at := range records {
+		records[at] = Record{Topic: "t", Value: at, SourcePartition: countPlace, SourceOffset: Object{"n": at + 1}}
+	}
+	return records, nil
+}
+
+func TestABatchThatWasNotReadWholeIsNotCommitted(t *testing.T) {
+	task := mustHave[*SourceHarness](t)(HarnessSource(Source[lastTask]("l", WithLastOffsets()), nil))
+	mustHave[[]ReadRecord](t)(task.Read(3))
+	check(t, task.Commit())
+	if len(task.Committed) != 0 {
+		t.Error(task.Committed)
+	}
+	mustHave[[]ReadRecord](t)(task.Read(7))
+	check(t, task.Commit())
+	if got := task.Committed[`{"count":"main"}`]; got.Int("n") != 10 {
+		t.Error(task.Committed)
+	}
+	check(t, task.Stop())
+}
+
+// nilError is an error whose methods do not bear a nil pointer.
+type nilError struct{ inner error }
+
+func (e *nilError) Error() string { return e.inner.Error() }
+func (e *nilError) Unwrap() error { return e.inner }
+
+type oddTask struct {
+	countTask
+	stopped bool
+}
+
+func (o *oddTask) Start(context.Context) error {
+	if o.Config.Topic == "nil" {
+		return (*nilError)(nil)
+	}
+	return nil
+}
+
+func (o *oddTask) Acked(context.Context, []Record) error {
+	runtime.Goexit()
+	return nil
+}
+
+func (o *oddTask) Stop(context.Context) error {
+	o.stopped = true
+	return nil
+}
+
+func TestAnErrorThatIsANilPointerIsTold(t *testing.T) {
+	_, err := HarnessSource(Source[oddTask]("o"), map[string]string{"topic": "nil"})
+	if err == nil || !strings.Contains(err.Error(), "an error of type *bulkhead.nilError cannot be looked at") {
+		t.Error(err)
+	}
+}
+
+func TestAnAckedThatEndsItsGoroutineKeepsNobodyFromStopping(t *testing.T) {
+	task := mustHave[*SourceHarness](t)(HarnessSource(Source[oddTask]("o"), map[string]string{"topic": "t"}))
+	mustHave[[]ReadRecord](t)(task.Read(1))
+	check(t, task.Commit())
+	check(t, task.Stop())
+	if !task.Task().(*oddTask).stopped {
+		t.Error("Stop was not called")
+	}
+}
+
+func TestASinkGetsMoreThanAMessageHolds(t *testing.T) {
+	task := mustHave[*SinkHarness](t)(HarnessSink(Sink[keepTask]("k"), nil))
+	large := strings.Repeat("x", 3*1024*1024)
+	check(t, task.PutValues(large, large, "small"))
+	if got := len(task.Task().(*keepTask).puts); got != 3 {
+		t.Error(got)
+	}
+	check(t, task.Stop())
 }
 
 func TestASinkGetsWhatItHasNotStored(t *testing.T) {

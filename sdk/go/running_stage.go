@@ -90,7 +90,7 @@ func (s *runningStage) main() {
 	defer func() {
 		if !finished {
 			// runtime.Goexit in user code: nothing else leaves like this.
-			s.failed(errors.New("user code ended its goroutine (runtime.Goexit)"))
+			s.failed(errGoexit)
 			s.host.stream.finish()
 		}
 		if !isOpened {

@@ -301,6 +301,14 @@ func (s *session) next(one *openRequest) {
 }
 
 func (s *session) serve(one *openRequest) {
+	finished := false
+	defer func() {
+		if !finished {
+			s.reply(one, &pb.Reply{Kind: &pb.Reply_Failure{Failure: toFailure(errGoexit)}})
+		}
+		one.cancel()
+		s.next(one)
+	}()
 	if one.ctx.Err() == nil {
 		reply, err := s.connectors.serve(one.ctx, one.request)
 		if err != nil {
@@ -308,8 +316,7 @@ func (s *session) serve(one *openRequest) {
 		}
 		s.reply(one, reply)
 	}
-	one.cancel()
-	s.next(one)
+	finished = true
 }
 
 // reply: exactly one.

@@ -99,7 +99,7 @@ func (t *task) main() {
 	defer func() {
 		if !finished {
 			// runtime.Goexit in user code: nothing else leaves like this.
-			t.kind.failed(errors.New("user code ended its goroutine (runtime.Goexit)"))
+			t.kind.failed(errGoexit)
 			t.host.stream.finish()
 		}
 		if !isOpened {

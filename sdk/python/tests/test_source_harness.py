@@ -65,6 +65,21 @@ class SourceHarnessTest(unittest.TestCase):
                 self.assertEqual(len(task.read(count)), count)
             self.assertEqual(values(task.read(1)), ["line 75"])
 
+    def test_a_batch_that_was_not_read_whole_is_not_committed_with_last_offsets(self):
+        class Ten(Source):
+            class_name = "test.Ten"
+            offset_mode = "last"
+
+            def read(self):
+                place = {"counter": "main"}
+                yield [Record("t", n, source_partition=place, source_offset={"n": n}) for n in range(10)]
+
+        with harness(Ten) as task:
+            task.read(3)
+            self.assertEqual(task.commit(), {})
+            task.read(7)
+            self.assertEqual(task.commit(), {'{"counter":"main"}': {"n": 9}})
+
     def test_a_source_goes_on_behind_what_was_committed(self):
         for found in (counter, AsyncCounter):
             with self.subTest(found.class_name), harness(found, {"topic": "t", "start": 5}) as task:

@@ -173,7 +173,7 @@ class SourceHarness(TaskHarness):
 def _source_places(
     columns: record_pb2.Columns, count: int, texts: Mapping[int, str]
 ) -> tuple[list[Any], list[Any]]:
-    """The source partition and offset of each record; in mode `last` those of the batch's last."""
+    """The source partition and offset of each record; in mode `last` the newest of the batch."""
     named = [json.loads(texts[one]) for one in columns.source_partitions]
     sizes = list(columns.offset_sizes)
     ends = list(accumulate(max(0, size - 2) for size in sizes))
@@ -187,5 +187,6 @@ def _source_places(
             offsets.append(json.loads(columns.offset_arena[end - size + 2 : end]))
     if len(offsets) == count:
         return (named * count if len(named) == 1 else named), offsets
-    last = len(named) == 1
-    return [named[0] if last else None] * count, [offsets[0] if last else None] * count
+    # Which record is of which partition is not said: the last ones stand for the batch.
+    none = [None] * (count - len(named))
+    return none + named[-count:], none + offsets[-count:]
