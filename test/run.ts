@@ -257,13 +257,16 @@ async function runFiles(files: string[], concurrency: number): Promise<Result> {
   }
   const said = new Map<string, string>();
   const failing = new Set<string>();
+  const begun = new Set<string>();
   for await (const event of run({ files, concurrency, timeout: fileMsMax })) {
     if (event.type === "test:stderr" || event.type === "test:stdout") {
       const { file = "", message } = event.data;
       said.set(file, ((said.get(file) ?? "") + message).slice(-20_000));
     }
+    if (event.type === "test:dequeue") begun.add(caseName(event.data));
     if (event.type !== "test:pass" && event.type !== "test:fail") continue;
     const { name, details, file = "", skip } = event.data;
+    begun.delete(caseName(event.data));
     // A describe block is not a test of its own, unless something in its hooks broke.
     const cause = "error" in details ? details.error : undefined;
     if (isOnlyAParent(event.type, details.type, cause)) continue;
@@ -276,11 +279,17 @@ async function runFiles(files: string[], concurrency: number): Promise<Result> {
       result.skipped.push(`${where}: ${name}${typeof skip === "string" ? ` (${skip})` : ""}`);
     } else result.passed += 1;
   }
+  // After a file took too long.
+  for (const name of begun) result.output += `begun and not ended: ${name}\n`;
   for (const file of failing) {
     const output = said.get(file);
     if (output) result.output += `${relative(root, file)} said:\n${indent(output)}\n`;
   }
   return result;
+}
+
+function caseName({ file = "", name }: { file?: string | undefined; name: string }): string {
+  return `${relative(root, file)}: ${name}`;
 }
 
 function isOnlyAParent(event: string, type: string | undefined, error: unknown): boolean {

@@ -102,6 +102,10 @@ export class HostProcess {
     return this.#child.exitCode;
   }
 
+  get #runs(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** Its REST API answers. @throws Error with the end of its log; then it is killed */
   async isUp(withinMs = 20_000): Promise<void> {
     try {
@@ -116,10 +120,15 @@ export class HostProcess {
     }
   }
 
-  /** SIGTERM, and waits until it has drained. */
-  async stop(): Promise<number | null> {
+  /** SIGTERM, and waits until it has drained. @throws Error with the end of its log if that takes too long */
+  async stop(withinMs = 60_000): Promise<number | null> {
     this.#child.kill("SIGTERM");
-    await this.#exited;
+    try {
+      await waitFor(() => !this.#runs, { withinMs, what: "the host to end after SIGTERM" });
+    } catch (error) {
+      this.kill();
+      throw new Error(`${(error as Error).message}\n${this.log.slice(-60).join("\n")}`);
+    }
     return this.#child.exitCode;
   }
 

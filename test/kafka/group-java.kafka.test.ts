@@ -1,12 +1,11 @@
 /** Our members in one group with Java's consumers, which lead or follow. */
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { cooperativeStickyAssignor } from "../../src/kafka/group/assign-cooperative-sticky.ts";
 import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
 import { type GroupRoom, openGroupRoom } from "../harness/kafka/group-room.ts";
-import { startJavaTool } from "../harness/kafka/java-tool.ts";
+import { endJavaTool, startJavaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 
 const { missing } = await kafkaJars();
@@ -41,11 +40,8 @@ class JavaConsumer {
   }
 
   /** As Ctrl-C: it leaves its group. */
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, "exit");
-    this.#child.kill("SIGTERM");
-    await ended;
+  stop(): Promise<void> {
+    return endJavaTool(this.#child);
   }
 }
 

@@ -10,7 +10,7 @@ import { decodeOffsetFile } from "../../src/store/offset-file.ts";
 import { type HostProcess, startHost, temporaryDirectory } from "../harness/host-process.ts";
 import { sharedKafka, startBroker, uniqueName } from "../harness/kafka/broker.ts";
 import { testCertificates } from "../harness/kafka/certificates.ts";
-import { javaTool, startJavaTool } from "../harness/kafka/java-tool.ts";
+import { endJavaTool, javaTool, startJavaTool } from "../harness/kafka/java-tool.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { saslUsers } from "../harness/kafka/sasl-users.ts";
 import { Notebook, type NotedRecord } from "../harness/notebook.ts";
@@ -321,6 +321,12 @@ async function runApache(lines: Lines, bootstrap: string, wanted: string[]): Pro
   }
   const args = Object.keys(files).map((name) => join(directory, name));
   const worker = await startJavaTool("ConnectStandalone", args);
+  let said = "";
+  for (const stream of [worker.stdout, worker.stderr]) {
+    stream?.on("data", (chunk) => {
+      said = `${said}${chunk}`.slice(-10_000);
+    });
+  }
   try {
     await lines.until(wanted);
     const position = (await readFile(lines.in)).length;
@@ -331,9 +337,9 @@ async function runApache(lines: Lines, bootstrap: string, wanted: string[]): Pro
         what: "Apache's worker to store its offset",
       },
     );
-  } finally {
-    const ended = new Promise((resolve) => worker.once("exit", resolve));
-    worker.kill("SIGTERM");
-    await ended;
+    await endJavaTool(worker);
+  } catch (error) {
+    worker.kill("SIGKILL");
+    throw new Error(`${(error as Error).message}; Apache's worker said:\n${said}`);
   }
 }

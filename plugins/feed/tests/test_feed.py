@@ -85,7 +85,7 @@ class FeedTest(unittest.TestCase):
             first = task.read(3)
             self.assertEqual(self.ids(first), ["1", "2", "3"])
             self.assertEqual(first[0].value["feed_title"], "News")
-            self.assertEqual(first[0].source_partition, {"feed": self.server.url})
+            self.assertEqual(first[2].source_partition, {"feed": self.server.url})
             task.commit()
             self.server.body = rss(5, 4, 3, 2)
             self.waits(task, 1)

@@ -4,11 +4,14 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { waitFor } from "../wait-for.ts";
 import { guard } from "./jvm.ts";
 import { kafkaJars } from "./kafka-jars.ts";
 import { putInPlace } from "./put-in-place.ts";
 
 const toolMsMax = 60_000;
+/** What a tool may take to leave its group and to end after SIGTERM. */
+const endMsMax = 30_000;
 const outputBytesMax = 64 * 1024 * 1024;
 
 /** The tools by the names they have in Kafka's own scripts. */
@@ -70,6 +73,19 @@ export async function startJavaTool(
   const child = spawn("java", ["-Xmx256m", ...(await jvmArgs()), tools[name], ...args]);
   guard(child);
   return child;
+}
+
+/** Ends what was started, as Ctrl-C does. @throws Error when it had to be killed */
+export async function endJavaTool(child: ChildProcess): Promise<void> {
+  const ended = () => child.exitCode !== null || child.signalCode !== null;
+  if (ended()) return;
+  child.kill("SIGTERM");
+  try {
+    await waitFor(ended, { withinMs: endMsMax, what: "a Java tool to end after SIGTERM" });
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
 }
 
 /**
