@@ -100,6 +100,8 @@ export const errorCodes = {
   "task.stop_timeout": "the plugin did not stop or drain a task by its deadline",
   "task.tolerance_exceeded": "a record failed and the connector tolerates none",
   "task.topic_refused": "a source wrote to a topic of the host or of Kafka itself",
+  "transform.failed":
+    "a transform or predicate cannot treat a record, for which Java throws something else than a DataException",
   "worker.class_unknown": "a connector or task was to be started whose class no plugin has",
   "worker.ended_early": "a connector or task ended without having been asked to",
   "worker.generation_old": "a task was to be started that is older than one that ran here",

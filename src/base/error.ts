@@ -9,18 +9,22 @@ export interface HostErrorOptions {
   cause?: unknown;
   /** What to do about it: one sentence for a person. */
   hint?: string;
+  /** The exception that Connect's own code throws here, where its users get to see the name. */
+  javaClass?: string;
 }
 
 /** The common part of the errors below; thrown only as one of them. */
 export abstract class HostError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly javaClass: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: HostErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;
     this.hint = options.hint;
+    this.javaClass = options.javaClass;
   }
 }
 

@@ -14,8 +14,11 @@ export type SubmittedConfig = Readonly<Record<string, string | null>>;
 
 /** A key of the host, which may be checked by code as well as by data. */
 export interface CheckedKey extends ConfigKey {
-  /** Says what is wrong with a parsed value (null where parsing failed), or undefined. */
-  readonly check?: (value: ParsedValue) => string | undefined;
+  /**
+   * Says what is wrong with a parsed value (null where parsing failed), or undefined. A `sentence` is the
+   * whole message; a text is the reason in Connect's sentence about one value.
+   */
+  readonly check?: (value: ParsedValue) => string | { readonly sentence: string } | undefined;
 }
 
 /** What a key's value came to. */
@@ -108,10 +111,17 @@ function checkKey(key: CheckedKey, config: SubmittedConfig, options: ParseOption
     if (parsed.at === "value") value = parsed.value;
     else errors.push(parsed.message);
   }
+  const broken = brokenBy(key, value, key.name);
+  if (broken !== undefined) errors.push(broken);
+  return { key, value, errors };
+}
+
+/** What the key's own rules say against a parsed value, under the name that the message shall show. */
+export function brokenBy(key: CheckedKey, value: ParsedValue, name: string): string | undefined {
   const reason =
     (key.validator ? brokenRule(key.validator, value) : undefined) ?? key.check?.(value);
-  if (reason !== undefined) errors.push(invalidValue(key.name, value, reason));
-  return { key, value, errors };
+  if (reason === undefined) return undefined;
+  return typeof reason === "string" ? invalidValue(name, value, reason) : reason.sentence;
 }
 
 /** What is wrong with the value by this rule, or undefined. */

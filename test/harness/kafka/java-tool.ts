@@ -75,17 +75,14 @@ export async function startJavaTool(
   return child;
 }
 
-/** Ends what was started, as Ctrl-C does. @throws Error when it had to be killed */
+/** Ends what was started, as Ctrl-C does; kills what has not ended after a while. */
 export async function endJavaTool(child: ChildProcess): Promise<void> {
   const ended = () => child.exitCode !== null || child.signalCode !== null;
   if (ended()) return;
   child.kill("SIGTERM");
-  try {
-    await waitFor(ended, { withinMs: endMsMax, what: "a Java tool to end after SIGTERM" });
-  } catch (error) {
-    child.kill("SIGKILL");
-    throw error;
-  }
+  const timer = setTimeout(() => child.kill("SIGKILL"), endMsMax);
+  await waitFor(ended, { withinMs: 2 * endMsMax, what: "a Java tool to end" });
+  clearTimeout(timer);
 }
 
 /**

@@ -1,0 +1,37 @@
+/** One record as transforms see it. */
+import type { Schema } from "./schema.ts";
+import type { ConnectValue } from "./value.ts";
+
+/** A value and what it may be; no schema = schemaless data. */
+export interface Data {
+  schema: Schema | null;
+  value: ConnectValue;
+}
+
+/** Names may repeat, and their order counts. */
+export interface Header extends Data {
+  readonly name: string;
+}
+
+/** 0 none, 1 when it was made, 2 when it was stored; as in the contract's columns. */
+export type TimestampType = 0 | 1 | 2;
+
+/**
+ * A record between a converter and a plugin. Transforms change it in place: what they put there is
+ * theirs, what they found they leave as it is (a struct may be shared with another header or field).
+ */
+export interface ConnectRecord {
+  readonly kind: "source" | "sink";
+  topic: string;
+  /** null = the producer chooses. Sinks: what a transform set, not where it was read. */
+  partition: number | null;
+  /** Sinks: where it was read; sources: 0. */
+  readonly offset: number | bigint;
+  /** Milliseconds since the epoch. */
+  timestamp: number | bigint | null;
+  /** Sinks. */
+  readonly timestampType: TimestampType;
+  key: Data;
+  value: Data;
+  headers: Header[];
+}

@@ -1,0 +1,41 @@
+/** What transforms ask of the value that they treat, with Connect's texts (its Requirements class). */
+import type { Data } from "../record/connect-record.ts";
+import { contentOf, javaNameOf, typeOf } from "../record/java-value.ts";
+import { invalid } from "../record/payload.ts";
+import type { Field } from "../record/schema.ts";
+import {
+  type ConnectObject,
+  type ConnectValue,
+  type StructContent,
+  Tagged,
+} from "../record/value.ts";
+
+/** A map without schema. Its keys are texts. @throws RecordError for anything else */
+export function mapOf({ schema, value }: Data, purpose: string): ConnectObject {
+  if (value instanceof Map && typeOf(schema, value) === "map") return value;
+  if (value instanceof Tagged && value.type === "map") {
+    const pairs = (value as Tagged<"map">).content;
+    return new Map(pairs.map(([key, item]) => [String(key), item]));
+  }
+  throw invalid(
+    `Only Map objects supported in absence of schema for [${purpose}], found: ${javaNameOf(schema, value)}`,
+  );
+}
+
+/** A struct with its own schema. @throws RecordError for anything else */
+export function structOf({ schema, value }: Data, purpose: string): StructContent {
+  if (typeOf(schema, value) === "struct") return contentOf("struct", schema, value);
+  throw invalid(
+    `Only Struct objects supported for [${purpose}], found: ${javaNameOf(schema, value)}`,
+  );
+}
+
+/** As `Struct.get`, or `getWithoutDefault`; the value is under the field's schema. */
+export function fieldOf(
+  struct: ConnectObject,
+  { name, schema }: Field,
+  replaceNull: boolean,
+): ConnectValue {
+  const value = struct.get(name) ?? null;
+  return value === null && replaceNull ? schema.default : value;
+}

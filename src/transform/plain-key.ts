@@ -1,0 +1,30 @@
+/** Keys of transforms and predicates, whose classes give their ConfigDef little more than a name. */
+import type { ConfigKey } from "../config/config-def.ts";
+import { keyWith, requiredKey } from "../config/connector-keys.ts";
+import type { CheckedKey } from "../config/parse.ts";
+
+type Shape = Pick<ConfigKey, "name" | "type" | "importance" | "documentation">;
+type Extra = Partial<Pick<CheckedKey, "validator" | "check">>;
+
+const bare = { group: null, order: -1, width: "NONE" } as const;
+
+/** A key with a default; null is one as well. */
+export function plainKey(shape: Shape, defaultValue: string | null, extra: Extra = {}): CheckedKey {
+  return keyWith(defaultValue, { ...bare, displayName: shape.name, ...shape }, extra);
+}
+
+/** A key that must be given. */
+export function plainRequired(shape: Shape, extra: Extra = {}): CheckedKey {
+  return requiredKey({ ...bare, displayName: shape.name, ...shape }, extra);
+}
+
+/** Whether a null field reads as its schema's default (KIP-1040). */
+export const replaceNullKey: CheckedKey = plainKey(
+  {
+    name: "replace.null.with.default",
+    type: "BOOLEAN",
+    importance: "MEDIUM",
+    documentation: "Whether a null field that has a default is read as its default.",
+  },
+  "true",
+);

@@ -1,0 +1,69 @@
+/** The transforms against what Apache's own did (test/goldens/transform). */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { HostError } from "../src/base/error.ts";
+import { parseExactJson } from "../src/record/exact-json.ts";
+import { javaClassOfError } from "../src/record/java-error.ts";
+import { readRecord, writeRecord } from "../src/record/tagged-json.ts";
+import { Floating, type JsonObject, type JsonValue } from "../src/record/value.ts";
+import { applyStep, createSteps } from "../src/transform/chain.ts";
+
+/** Texts that are a by-product of Java's; of these only the class is compared. */
+const byProducts = ["java.lang.NullPointerException", "java.lang.ClassCastException"];
+
+interface Golden {
+  readonly id: string;
+  readonly title: string;
+  readonly request: JsonObject;
+  readonly answer: JsonObject;
+}
+
+function readGoldens(name: string): Golden[] {
+  const text = readFileSync(new URL(`goldens/transform/${name}.jsonl`, import.meta.url), "utf8");
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => Object.fromEntries(parseExactJson(line) as JsonObject) as never);
+}
+
+function play(request: JsonObject): string {
+  try {
+    const config = Object.fromEntries(request.get("transforms") as Map<string, string | null>);
+    const steps = createSteps(config);
+    const record = readRecord(request.get("record") ?? null);
+    const kept = steps.every((step) => applyStep(step, record));
+    return kept ? comparable(parseExactJson(writeRecord(record))) : "dropped";
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return refusal(javaClassOfError(error), error.message);
+  }
+}
+
+function wanted(answer: JsonObject): string {
+  const error = answer.get("error") as JsonObject | undefined;
+  if (error !== undefined) return refusal(String(error.get("class")), error.get("message") ?? null);
+  const record = answer.get("record") ?? null;
+  return record === null ? "dropped" : comparable(record);
+}
+
+function refusal(javaClass: string, message: JsonValue): string {
+  return byProducts.includes(javaClass) ? javaClass : `${javaClass} ${message}`;
+}
+
+/** The same for the same record: neither the order of members counts, nor how a number is written. */
+function comparable(json: JsonValue): string {
+  const plain = (value: JsonValue): unknown => {
+    if (value instanceof Floating) return `#${Object.is(value.value, -0) ? "-0" : value.value}`;
+    if (typeof value === "bigint") return `#${value}`;
+    if (Array.isArray(value)) return value.map(plain);
+    if (!(value instanceof Map)) return value;
+    const members = [...value].map(([name, member]): [string, unknown] => [name, plain(member)]);
+    return Object.fromEntries(members.sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  return JSON.stringify(plain(json));
+}
+
+for (const name of ["HoistField"]) {
+  for (const { id, title, request, answer } of readGoldens(name)) {
+    test(`${id}: ${title}`, () => assert.equal(play(request), wanted(answer)));
+  }
+}
