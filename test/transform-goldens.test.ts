@@ -62,7 +62,17 @@ function comparable(json: JsonValue): string {
   return JSON.stringify(plain(json));
 }
 
-for (const name of ["HoistField"]) {
+const names = [
+  "DropHeaders",
+  "Filter",
+  "Framework",
+  "HeaderFrom",
+  "HoistField",
+  "InsertHeader",
+  "MaskField",
+];
+
+for (const name of names) {
   for (const { id, title, request, answer } of readGoldens(name)) {
     test(`${id}: ${title}`, () => assert.equal(play(request), wanted(answer)));
   }

@@ -110,8 +110,11 @@ export function isJavaDigit(unit: string): boolean {
   return (unit >= "0" && unit <= "9") || /^\p{Nd}$/u.test(unit);
 }
 
-/** Java reads the digits of all scripts. They come in tens that begin at a code ending in 0 or 6. */
-function asciiDigits(text: string): string {
+/**
+ * Decimal digits of any script, which Java reads as well, as ASCII. They come in tens that begin at a
+ * code ending in 0 or 6.
+ */
+export function asciiDigits(text: string): string {
   return text.replace(/\p{Nd}/gu, (digit) => {
     const code = digit.codePointAt(0) as number;
     if (code > 0xffff) return digit;

@@ -22,6 +22,23 @@ export function mapOf({ schema, value }: Data, purpose: string): ConnectObject {
   );
 }
 
+/** A copy of a map without schema, whatever its keys are. @throws RecordError for anything else */
+export function copyOfMap(data: Data, purpose: string): Map<ConnectValue, ConnectValue> {
+  const { value } = data;
+  if (value instanceof Tagged && value.type === "map") {
+    return new Map((value as Tagged<"map">).content);
+  }
+  return new Map(mapOf(data, purpose));
+}
+
+/** Such a copy as a value again. */
+export function mapValue(map: Map<ConnectValue, ConnectValue>): ConnectValue {
+  for (const key of map.keys()) {
+    if (typeof key !== "string") return new Tagged("map", [...map]);
+  }
+  return map as ConnectObject;
+}
+
 /** A struct with its own schema. @throws RecordError for anything else */
 export function structOf({ schema, value }: Data, purpose: string): StructContent {
   if (typeOf(schema, value) === "struct") return contentOf("struct", schema, value);

@@ -1,7 +1,7 @@
 /** Keys of transforms and predicates, whose classes give their ConfigDef little more than a name. */
 import type { ConfigKey } from "../config/config-def.ts";
 import { keyWith, requiredKey } from "../config/connector-keys.ts";
-import type { CheckedKey } from "../config/parse.ts";
+import type { CheckedKey, ParsedValue } from "../config/parse.ts";
 
 type Shape = Pick<ConfigKey, "name" | "type" | "importance" | "documentation">;
 type Extra = Partial<Pick<CheckedKey, "validator" | "check">>;
@@ -28,3 +28,14 @@ export const replaceNullKey: CheckedKey = plainKey(
   },
   "true",
 );
+
+/** For a LIST that has to have items. */
+export const nonEmptyList: Extra = {
+  check: (value: ParsedValue) =>
+    Array.isArray(value) && value.length > 0 ? undefined : "Empty list",
+};
+
+/** For a key that may be empty but not null. */
+export const nonNull: Extra = {
+  check: (value: ParsedValue) => (value === null ? "entry must be non null" : undefined),
+};

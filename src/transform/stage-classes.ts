@@ -1,5 +1,12 @@
 /** The classes of transforms and predicates, by the names that Connect accepts for them. */
+import { dropHeaders } from "./drop-headers.ts";
+import { filter } from "./filter.ts";
+import { hasHeaderKey } from "./has-header-key.ts";
+import { headerFrom } from "./header-from.ts";
 import { hoistField } from "./hoist-field.ts";
+import { insertHeader } from "./insert-header.ts";
+import { maskField } from "./mask-field.ts";
+import { recordIsTombstone } from "./record-is-tombstone.ts";
 import type {
   Predicate,
   PredicateFactory,
@@ -9,10 +16,17 @@ import type {
 } from "./transform.ts";
 
 /** Sorted by class name. */
-export const transformFactories: readonly TransformFactory[] = [...hoistField];
+export const transformFactories: readonly TransformFactory[] = [
+  dropHeaders,
+  filter,
+  ...headerFrom,
+  ...hoistField,
+  insertHeader,
+  ...maskField,
+];
 
 /** Sorted by class name. */
-export const predicateFactories: readonly PredicateFactory[] = [];
+export const predicateFactories: readonly PredicateFactory[] = [hasHeaderKey, recordIsTombstone];
 
 /** What a name in a config stands for. */
 export type Lookup<T> =
