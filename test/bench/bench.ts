@@ -11,6 +11,7 @@ import { latency } from "./latency.ts";
 import { thisMachine } from "./machine.ts";
 import { memory } from "./memory.ts";
 import { lanes, path } from "./path.ts";
+import { pipeline } from "./pipeline.ts";
 import { sdk } from "./sdk.ts";
 import { start } from "./start.ts";
 
@@ -30,9 +31,10 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<Sec
   lanes,
   batches,
   kafka,
+  pipeline,
   sdk,
 };
-/** `lanes` and `batches` are for whoever works on converters and on the codec; `kafka` needs a JDK. */
+/** `lanes` and `batches` are for whoever works on converters and on the codec; `kafka` and `pipeline` need a JDK. */
 const all = ["path", "start", "latency", "memory"];
 
 const usage = `usage: npm run bench -- NAME … [options]
@@ -43,10 +45,11 @@ const usage = `usage: npm run bench -- NAME … [options]
   lanes     path for every way a converter can go
   batches   record batches alone: encode, decode, checksum, each codec
   kafka     our client, kafkajs' and Java's against one broker, and the path through a host
+  pipeline  connectors on this worker and on Apache Kafka Connect's, over one broker, same configs
   sdk       a plugin in each language against the gateway alone: records/s, CPU, start, idle memory
   all       ${all.join(", ")}
   --rounds N    how often each is measured
-  --records N   records of a round (path, lanes, batches, kafka, sdk)
+  --records N   records of a round (path, lanes, batches, kafka, pipeline, sdk)
   --seconds N   how long a round takes (latency, memory)
   --json        one JSON object on stdout, the tables on stderr`;
 
