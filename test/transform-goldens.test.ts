@@ -64,12 +64,18 @@ function comparable(json: JsonValue): string {
 
 const names = [
   "DropHeaders",
+  "ExtractField",
   "Filter",
+  "Flatten",
   "Framework",
   "HeaderFrom",
   "HoistField",
+  "InsertField",
   "InsertHeader",
   "MaskField",
+  "ReplaceField",
+  "SetSchemaMetadata",
+  "ValueToKey",
 ];
 
 for (const name of names) {

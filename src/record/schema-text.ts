@@ -12,6 +12,8 @@ const depthMax = 200;
 export interface SchemaReading {
   /** Arrays and maps may leave their items open, as schemas of parsed headers do. */
   readonly openItems?: boolean;
+  /** A struct may have a default, which JsonConverter refuses. */
+  readonly structDefaults?: boolean;
   /** Nulls inside a default become the default of their own schema. */
   readonly replaceNull?: boolean;
 }
@@ -106,7 +108,8 @@ function readDefault(schema: Schema, json: JsonValue, reading: SchemaReading): J
   const value = readPayload(schema, json, reading.replaceNull ?? true);
   if (value === null && schema.optional) return null;
   // Connect compares a struct's default with an unfinished schema, to which nothing is equal.
-  if (value === null || schema.type === "struct") throw unbuildable("Invalid default value");
+  const isRefused = schema.type === "struct" && reading.structDefaults !== true;
+  if (value === null || isRefused) throw unbuildable("Invalid default value");
   return value;
 }
 

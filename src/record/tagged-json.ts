@@ -26,7 +26,8 @@ import {
 /** Reads `{"schema": …, "value": …}`. @throws RecordError for what is no such thing */
 export function readData(json: JsonValue): Data {
   const members = objectOf(json, "a key, value or header");
-  const schema = readSchema(members.get("schema") ?? null, { openItems: true });
+  const reading = { openItems: true, structDefaults: true };
+  const schema = readSchema(members.get("schema") ?? null, reading);
   return { schema, value: readValue(schema, members.get("value") ?? null) };
 }
 

@@ -1,5 +1,6 @@
 /** What transforms ask of the value that they treat, with Connect's texts (its Requirements class). */
 import type { Data } from "../record/connect-record.ts";
+import { javaError } from "../record/java-error.ts";
 import { contentOf, javaNameOf, typeOf } from "../record/java-value.ts";
 import { invalid } from "../record/payload.ts";
 import type { Field } from "../record/schema.ts";
@@ -37,6 +38,16 @@ export function mapValue(map: Map<ConnectValue, ConnectValue>): ConnectValue {
     if (typeof key !== "string") return new Tagged("map", [...map]);
   }
   return map as ConnectObject;
+}
+
+/** A map's key as the name of a field. @throws RecordError for other keys than texts, as Java's cast */
+export function textKey(key: ConnectValue): string {
+  if (typeof key === "string") return key;
+  const javaName = javaNameOf(null, key);
+  throw javaError(
+    "ClassCastException",
+    `class ${javaName} cannot be cast to class java.lang.String: a key of the map is no text`,
+  );
 }
 
 /** A struct with its own schema. @throws RecordError for anything else */

@@ -1,12 +1,17 @@
 /** The classes of transforms and predicates, by the names that Connect accepts for them. */
 import { dropHeaders } from "./drop-headers.ts";
+import { extractField } from "./extract-field.ts";
 import { filter } from "./filter.ts";
+import { flatten } from "./flatten.ts";
 import { hasHeaderKey } from "./has-header-key.ts";
 import { headerFrom } from "./header-from.ts";
 import { hoistField } from "./hoist-field.ts";
+import { insertField } from "./insert-field.ts";
 import { insertHeader } from "./insert-header.ts";
 import { maskField } from "./mask-field.ts";
 import { recordIsTombstone } from "./record-is-tombstone.ts";
+import { replaceField } from "./replace-field.ts";
+import { setSchemaMetadata } from "./set-schema-metadata.ts";
 import type {
   Predicate,
   PredicateFactory,
@@ -14,15 +19,22 @@ import type {
   Transform,
   TransformFactory,
 } from "./transform.ts";
+import { valueToKey } from "./value-to-key.ts";
 
 /** Sorted by class name. */
 export const transformFactories: readonly TransformFactory[] = [
   dropHeaders,
+  ...extractField,
   filter,
+  ...flatten,
   ...headerFrom,
   ...hoistField,
+  ...insertField,
   insertHeader,
   ...maskField,
+  ...replaceField,
+  ...setSchemaMetadata,
+  valueToKey,
 ];
 
 /** Sorted by class name. */
