@@ -73,6 +73,8 @@ const names = [
   "InsertField",
   "InsertHeader",
   "MaskField",
+  "Predicate",
+  "RegexRouter",
   "ReplaceField",
   "SetSchemaMetadata",
   "ValueToKey",

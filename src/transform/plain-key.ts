@@ -1,4 +1,5 @@
 /** Keys of transforms and predicates, whose classes give their ConfigDef little more than a name. */
+import { JavaPattern } from "../base/java-pattern.ts";
 import type { ConfigKey } from "../config/config-def.ts";
 import { keyWith, requiredKey } from "../config/connector-keys.ts";
 import type { CheckedKey, ParsedValue } from "../config/parse.ts";
@@ -39,3 +40,22 @@ export const nonEmptyList: Extra = {
 export const nonNull: Extra = {
   check: (value: ParsedValue) => (value === null ? "entry must be non null" : undefined),
 };
+
+/** For a regular expression in Java's notation. */
+export const regularExpression: Extra = { check: wrongExpression };
+
+/** The same, which may not be empty either. */
+export const nonEmptyExpression: Extra = {
+  check: (value: ParsedValue) =>
+    value === "" ? "String must be non-empty" : wrongExpression(value),
+};
+
+function wrongExpression(value: ParsedValue): string | undefined {
+  if (typeof value !== "string") return "Invalid regex: it is null";
+  try {
+    new JavaPattern(value);
+    return undefined;
+  } catch (error) {
+    return `Invalid regex: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

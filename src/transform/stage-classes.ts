@@ -10,8 +10,10 @@ import { insertField } from "./insert-field.ts";
 import { insertHeader } from "./insert-header.ts";
 import { maskField } from "./mask-field.ts";
 import { recordIsTombstone } from "./record-is-tombstone.ts";
+import { regexRouter } from "./regex-router.ts";
 import { replaceField } from "./replace-field.ts";
 import { setSchemaMetadata } from "./set-schema-metadata.ts";
+import { topicNameMatches } from "./topic-name-matches.ts";
 import type {
   Predicate,
   PredicateFactory,
@@ -32,13 +34,18 @@ export const transformFactories: readonly TransformFactory[] = [
   ...insertField,
   insertHeader,
   ...maskField,
+  regexRouter,
   ...replaceField,
   ...setSchemaMetadata,
   valueToKey,
 ];
 
 /** Sorted by class name. */
-export const predicateFactories: readonly PredicateFactory[] = [hasHeaderKey, recordIsTombstone];
+export const predicateFactories: readonly PredicateFactory[] = [
+  hasHeaderKey,
+  recordIsTombstone,
+  topicNameMatches,
+];
 
 /** What a name in a config stands for. */
 export type Lookup<T> =
