@@ -218,6 +218,7 @@ export const isMark: CharSet = unicode("\\p{Mn}");
 export function single(code: number, fold: "none" | "ascii" | "unicode"): CharSet {
   if (fold === "unicode") {
     const folded = foldUnicode(code);
+    if (folded === upper(code)) return (other) => other === code;
     return (other) => other === code || foldUnicode(other) === folded;
   }
   const lower = foldAscii(code);

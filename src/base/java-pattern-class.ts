@@ -91,7 +91,9 @@ export class ClassParser {
     if (reader.peek() === "-" && reader.raw(1) !== "[" && reader.raw(1) !== "]") {
       reader.next();
       if (reader.isAtEnd) reader.cursor += 1;
-      const end = reader.isAtEnd ? -1 : this.#code();
+      const isSet = reader.raw() === "\\" && /^[dDhHsSVwW]$/.test(reader.raw(1));
+      if (isSet) reader.cursor += 2;
+      const end = isSet || reader.isAtEnd ? -1 : this.#code();
       if (end < code) throw reader.error("Illegal character range");
       return foldedRange(code, end, this.#fold());
     }

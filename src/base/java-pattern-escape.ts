@@ -67,7 +67,9 @@ export class Escapes {
       default:
         break;
     }
-    if (letter === "") throw reader.error("Unexpected internal error");
+    if (letter === "") {
+      throw reader.error(inClass ? "Unclosed character class" : "Unexpected internal error");
+    }
     if (/^[A-Za-z1-9]$/.test(letter)) {
       throw reader.error("Illegal/unsupported escape sequence");
     }

@@ -12,6 +12,8 @@ interface Study {
   isBounded: boolean;
   /** Whether there is but one way to match. */
   isDeterministic: boolean;
+  /** What came up to the last choice. It is added at the end, when it runs over unseen. */
+  carried: { min: number; max: number; isBounded: boolean };
 }
 
 /** In UTF-16 units; undefined = no obvious maximum. */
@@ -23,12 +25,17 @@ export function lengthOf(node: PatternNode): { min: number; max: number } | unde
 const repeatsMax = 0x7fff_ffff;
 
 function fresh(): Study {
-  return { min: 0, max: 0, isBounded: true, isDeterministic: true };
+  const carried = { min: 0, max: 0, isBounded: true };
+  return { min: 0, max: 0, isBounded: true, isDeterministic: true, carried };
 }
 
 function studied(node: PatternNode): Study {
   const found = fresh();
   study(node, found);
+  const { carried } = found;
+  found.min = (found.min + carried.min) | 0;
+  found.max = (found.max + carried.max) | 0;
+  found.isBounded &&= carried.isBounded;
   return found;
 }
 
@@ -65,9 +72,13 @@ function study(node: PatternNode, so: Study): void {
 
 function studyChoice(nodes: readonly PatternNode[], so: Study): void {
   const each = nodes.map(studied);
-  so.min = (so.min + Math.min(...each.map(({ min }) => min))) | 0;
-  so.max = (so.max + Math.max(...each.map(({ max }) => max))) | 0;
-  so.isBounded &&= each.every(({ isBounded }) => isBounded);
+  const { carried } = so;
+  carried.min = (carried.min + so.min + Math.min(...each.map(({ min }) => min))) | 0;
+  carried.max = (carried.max + so.max + Math.max(...each.map(({ max }) => max))) | 0;
+  carried.isBounded &&= so.isBounded && each.every(({ isBounded }) => isBounded);
+  so.min = 0;
+  so.max = 0;
+  so.isBounded = true;
   so.isDeterministic = false;
 }
 

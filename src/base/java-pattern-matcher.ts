@@ -3,23 +3,17 @@
  * Java's order. Every node is a function that knows what comes after it.
  */
 import { RecordError } from "./error.ts";
-import {
-  type CharSet,
-  foldAscii,
-  foldUnicode,
-  isMark,
-  isUnicodeWordPart,
-  isWordPart,
-} from "./java-char-set.ts";
+import { type CharSet, foldAscii, foldUnicode } from "./java-char-set.ts";
+import { holdsAt } from "./java-pattern-anchor.ts";
 import { lengthOf } from "./java-pattern-length.ts";
-import type { Anchor, Fold, PatternNode } from "./java-pattern-node.ts";
+import type { Fold, PatternNode } from "./java-pattern-node.ts";
 import type { ParsedPattern } from "./java-pattern-parser.ts";
 
 /** Whether the rest of the pattern fits from a place on. */
 type Step = (at: number) => boolean;
 
 /** Some tens of milliseconds; names of topics take some hundreds of steps. */
-const stepsMax = 1_000_000;
+const stepsMax = 300_000;
 
 /** One text at a time. */
 export class JavaMatcher {
@@ -32,6 +26,10 @@ export class JavaMatcher {
   #text = "";
   #mustEnd = false;
   #steps = 0;
+  /** How many repetitions and conditions are around the node that is being compiled. */
+  #nesting = 0;
+  /** Where loops were tried in vain, as far as that is known not to change. */
+  readonly #vain: Set<number>[] = [];
 
   constructor(pattern: ParsedPattern) {
     this.#pattern = pattern;
@@ -60,6 +58,7 @@ export class JavaMatcher {
     this.#mustEnd = mustEnd;
     this.#steps = 0;
     this.spans = new Array<number>(2 * this.#pattern.groups + 2).fill(-1);
+    for (const places of this.#vain) places.clear();
   }
 
   #try(at: number): boolean {
@@ -106,6 +105,13 @@ export class JavaMatcher {
         return (at) => holdsAt(anchor, this.#text, at) && next(at);
       }
     }
+  }
+
+  #nested(node: PatternNode, next: Step): Step {
+    this.#nesting += 1;
+    const step = this.#compile(node, next);
+    this.#nesting -= 1;
+    return step;
   }
 
   #set(set: CharSet, next: Step): Step {
@@ -155,7 +161,7 @@ export class JavaMatcher {
   /** By itself, to its end wherever that is; -1 = it does not fit. */
   #alone(inner: PatternNode): (at: number) => number {
     let end = -1;
-    const body = this.#compile(inner, (at) => {
+    const body = this.#nested(inner, (at) => {
       end = at;
       return true;
     });
@@ -179,7 +185,7 @@ export class JavaMatcher {
   #lookBehind(inner: PatternNode, negative: boolean, next: Step): Step {
     const { min, max } = lengthOf(inner) ?? { min: 0, max: 0 };
     let wanted = -1;
-    const body = this.#compile(inner, (at) => at === wanted);
+    const body = this.#nested(inner, (at) => at === wanted);
     const found = (at: number): boolean => {
       const outer = wanted;
       wanted = at;
@@ -241,30 +247,46 @@ export class JavaMatcher {
 
   /** Single characters need no stack. */
   #runOf(set: CharSet, min: number, max: number, isLazy: boolean, next: Step): Step {
+    const run = isLazy ? this.#lazyRun(set, min, max, next) : this.#greedyRun(set, min, max, next);
+    const vain = this.#vainPlaces();
+    if (vain === undefined) return run;
+    return (at) => {
+      if (vain.has(at)) return false;
+      if (run(at)) return true;
+      vain.add(at);
+      return false;
+    };
+  }
+
+  #lazyRun(set: CharSet, min: number, max: number, next: Step): Step {
+    return (at) => {
+      let place = at;
+      for (let count = 0; ; count += 1) {
+        this.#count();
+        if (count >= min && next(place)) return true;
+        place = count < max ? this.#after(set, place) : -1;
+        if (place < 0) return false;
+      }
+    };
+  }
+
+  #greedyRun(set: CharSet, min: number, max: number, next: Step): Step {
     return (at) => {
       let place = at;
       let count = 0;
-      const goOn = (): boolean => {
+      while (count < max) {
         this.#count();
-        const after = count < max ? this.#after(set, place) : -1;
-        if (after < 0) return false;
+        const after = this.#after(set, place);
+        if (after < 0) break;
         place = after;
         count += 1;
-        return true;
-      };
-      while (count < min) if (!goOn()) return false;
-      if (isLazy) {
-        while (!next(place)) if (!goOn()) return false;
-        return true;
       }
-      while (goOn());
-      for (;;) {
+      for (; count >= min; count -= 1) {
         if (next(place)) return true;
-        if (count === min) return false;
         this.#count();
-        count -= 1;
         place -= this.#isPairBefore(place) ? 2 : 1;
       }
+      return false;
     };
   }
 
@@ -272,9 +294,18 @@ export class JavaMatcher {
     return at >= 2 && (this.#text.codePointAt(at - 2) ?? 0) > 0xffff;
   }
 
+  /** Only what is in no loop comes to the same place in the same state, and groups may not matter. */
+  #vainPlaces(): Set<number> | undefined {
+    if (this.#nesting > 0 || this.#pattern.hasReferences) return undefined;
+    const places = new Set<number>();
+    this.#vain.push(places);
+    return places;
+  }
+
   #loop(inner: PatternNode, min: number, max: number, isLazy: boolean, next: Step): Step {
     let count = 0;
     let begin = -1;
+    const vain = max === Number.POSITIVE_INFINITY && !isLazy ? this.#vainPlaces() : undefined;
     const round = (at: number): boolean => {
       const [countBefore, beginBefore] = [count, begin];
       count += 1;
@@ -288,10 +319,14 @@ export class JavaMatcher {
       this.#count();
       if (count < min) return round(at);
       if (isLazy) return next(at) || (count < max && round(at));
-      return (count < max && round(at)) || next(at);
+      if (count < max && vain?.has(at) !== true) {
+        if (round(at)) return true;
+        vain?.add(at);
+      }
+      return next(at);
     };
     // A round that took nothing is the last one.
-    const body = this.#compile(inner, (at) => (at === begin ? next(at) : attempt(at)));
+    const body = this.#nested(inner, (at) => (at === begin ? next(at) : attempt(at)));
     return (at) => {
       const [countBefore, beginBefore] = [count, begin];
       count = 0;
@@ -308,61 +343,4 @@ function tooCostly(what: string): RecordError {
   return new RecordError("transform.failed", `matching it ${what}: simplify the pattern`, {
     javaClass: "org.apache.kafka.connect.errors.DataException",
   });
-}
-
-function isWordBound(part: CharSet, text: string, at: number): boolean {
-  const left = at > 0 && isPart(part, text, at - 1);
-  const right = at < text.length && isPart(part, text, at);
-  return left !== right;
-}
-
-/** A mark belongs to what is before it. */
-function isPart(part: CharSet, text: string, at: number): boolean {
-  for (let place = at; place >= 0; place -= 1) {
-    const code = text.codePointAt(place) ?? 0;
-    if (part(code) || code >= 0xdc00) return part(code);
-    if (!isMark(code)) return false;
-  }
-  return false;
-}
-
-const lineEnds = "\n\r\x85\u2028\u2029";
-
-function holdsAt(anchor: Anchor, text: string, at: number): boolean {
-  const end = text.length;
-  const char = text.charAt(at);
-  const before = at === 0 ? "" : text.charAt(at - 1);
-  switch (anchor) {
-    case "start":
-      return at === 0;
-    case "end":
-      return at === end;
-    case "line-start":
-      // Not at the end of the text, nor between the two of a line's end.
-      if (at === end) return false;
-      return at === 0 || (lineEnds.includes(before) && !(before === "\r" && char === "\n"));
-    case "unix-line-start":
-      return at < end && (at === 0 || before === "\n");
-    case "last-line-end":
-      if (at < end - 2 || (at === end - 2 && text.slice(at) !== "\r\n")) return false;
-      return at === end || isLineEndAt(char, before);
-    case "line-end":
-      return at === end || isLineEndAt(char, before);
-    case "unix-last-line-end":
-      return at === end || (at === end - 1 && char === "\n");
-    case "unix-line-end":
-      return at === end || char === "\n";
-    case "word-bound":
-      return isWordBound(isWordPart, text, at);
-    case "no-word-bound":
-      return !isWordBound(isWordPart, text, at);
-    case "unicode-word-bound":
-      return isWordBound(isUnicodeWordPart, text, at);
-    case "no-unicode-word-bound":
-      return !isWordBound(isUnicodeWordPart, text, at);
-  }
-}
-
-function isLineEndAt(char: string, before: string): boolean {
-  return lineEnds.includes(char) && !(char === "\n" && before === "\r");
 }

@@ -24,6 +24,8 @@ export interface ParsedPattern {
   /** Numbered groups, without the whole. */
   readonly groups: number;
   readonly names: ReadonlyMap<string, number>;
+  /** Whether `\1` or `\k<name>` occurs. */
+  readonly hasReferences: boolean;
 }
 
 /** @throws ConfigError with the text of Java's PatternSyntaxException */
@@ -41,6 +43,7 @@ class PatternParser {
   readonly #classes: ClassParser;
   readonly #names = new Map<string, number>();
   #groups = 0;
+  #hasReferences = false;
   #depth = 0;
 
   constructor(text: string) {
@@ -56,7 +59,8 @@ class PatternParser {
         this.#reader.peek() === ")" ? "Unmatched closing ')'" : "Unexpected internal error",
       );
     }
-    return { node, groups: this.#groups, names: this.#names };
+    const [groups, names, hasReferences] = [this.#groups, this.#names, this.#hasReferences];
+    return { node, groups, names, hasReferences };
   }
 
   #error(complaint: string): ConfigError {
@@ -192,6 +196,7 @@ class PatternParser {
     if (group === undefined) {
       throw this.#error(`named capturing group <${name}> does not exist`);
     }
+    this.#hasReferences = true;
     return { at: "reference", group, fold: foldOf(reader.flags) };
   }
 
@@ -206,6 +211,7 @@ class PatternParser {
       group = group * 10 + Number(digit);
       reader.read();
     }
+    this.#hasReferences = true;
     return { at: "reference", group, fold: foldOf(reader.flags) };
   }
 
@@ -350,7 +356,10 @@ class PatternParser {
     let count = 0;
     for (let digit = this.#reader.peek(); /^[0-9]$/.test(digit); digit = this.#reader.next()) {
       count = count * 10 + Number(digit);
-      if (count > repetitionMax) throw this.#error("Illegal repetition range");
+      if (count > repetitionMax) {
+        this.#reader.cursor += 1;
+        throw this.#error("Illegal repetition range");
+      }
     }
     return count;
   }

@@ -2,6 +2,7 @@
  * The keys that every connector has, in Connect's order, with its types, defaults, groups and
  * display names: clients build forms from them. The documentation is ours.
  */
+import { JavaPattern } from "../base/java-pattern.ts";
 import type { ConfigKey } from "./config-def.ts";
 import type { CheckedKey, ParsedValue } from "./parse.ts";
 
@@ -377,7 +378,7 @@ function repeatedAlias(value: ParsedValue): string | undefined {
 function wrongRegex(value: ParsedValue): string | undefined {
   if (typeof value !== "string") return undefined;
   try {
-    new RegExp(value);
+    new JavaPattern(value);
     return undefined;
   } catch (error) {
     return `Invalid regex: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,4 +1,5 @@
 /** The rules between `topics`, `topics.regex` and the dead letter topic of a sink. */
+import { JavaPattern } from "../base/java-pattern.ts";
 import type { CheckedValue } from "./parse.ts";
 
 /** Adds its errors to the checked values. */
@@ -39,7 +40,7 @@ export function checkSinkTopics(checked: Map<string, CheckedValue>): void {
 
 function matchesWhole(pattern: string, text: string): boolean {
   try {
-    return new RegExp(`^(?:${pattern})$`).test(text);
+    return new JavaPattern(pattern).matches(text);
   } catch {
     // A pattern that cannot be read has its own error.
     return false;

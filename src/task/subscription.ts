@@ -1,3 +1,5 @@
+import { TaskError } from "../base/error.ts";
+import { JavaPattern } from "../base/java-pattern.ts";
 import type { ConnectorConfig } from "../plugin/plugin.ts";
 
 /** Topics that no pattern matches: Kafka's consumers leave internal topics out. */
@@ -9,10 +11,19 @@ export function subscription(
 ): readonly string[] | ((topic: string) => boolean) {
   const pattern = config["topics.regex"];
   if (pattern !== undefined && pattern !== "") {
-    // Without flags, as the config was checked.
-    const whole = new RegExp(`^(?:${pattern})$`);
-    return (topic) => !internalTopics.has(topic) && whole.test(topic);
+    const whole = new JavaPattern(pattern);
+    return (topic) => !internalTopics.has(topic) && matches(whole, topic);
   }
   const topics = (config["topics"] ?? "").split(",").map((topic) => topic.trim());
   return [...new Set(topics.filter((topic) => topic !== ""))];
+}
+
+function matches(pattern: JavaPattern, topic: string): boolean {
+  try {
+    return pattern.matches(topic);
+  } catch (cause) {
+    throw new TaskError("config.invalid", `cannot try topics.regex on the topic ${topic}`, {
+      cause,
+    });
+  }
 }
