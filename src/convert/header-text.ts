@@ -75,7 +75,7 @@ function stringText(value: string, embedded: boolean): string {
 }
 
 /** By its value, not by its type: what lies before the second day is a time. */
-function momentText(ms: number): string {
+export function momentText(ms: number): string {
   if (ms < dayMs) return isoTime(ms);
   return ms % dayMs === 0 ? isoDate(ms) : `${isoDate(ms)}T${isoTime(ms)}`;
 }

@@ -21,17 +21,21 @@ import {
 
 const dayMs = 86_400_000;
 
+const logicalTypes: Readonly<Record<string, ValueType>> = {
+  [logicalName.decimal]: "decimal",
+  [logicalName.date]: "date",
+  [logicalName.time]: "date",
+  [logicalName.timestamp]: "date",
+};
+
 /** The class of values that belong under a schema. */
 export function typeUnder(schema: Schema): ValueType {
+  if (schema.name !== null) {
+    // Connect goes by the name alone, whatever the type is.
+    const logical = logicalTypes[schema.name];
+    if (logical !== undefined) return logical;
+  }
   switch (schema.type) {
-    case "int32":
-      return schema.name === logicalName.date || schema.name === logicalName.time
-        ? "date"
-        : "int32";
-    case "int64":
-      return schema.name === logicalName.timestamp ? "date" : "int64";
-    case "bytes":
-      return schema.name === logicalName.decimal ? "decimal" : "bytes";
     case "float":
       return "float32";
     case "double":

@@ -1,4 +1,5 @@
 /** The classes of transforms and predicates, by the names that Connect accepts for them. */
+import { castTransform } from "./cast.ts";
 import { dropHeaders } from "./drop-headers.ts";
 import { extractField } from "./extract-field.ts";
 import { filter } from "./filter.ts";
@@ -25,6 +26,7 @@ import { valueToKey } from "./value-to-key.ts";
 
 /** Sorted by class name. */
 export const transformFactories: readonly TransformFactory[] = [
+  ...castTransform,
   dropHeaders,
   ...extractField,
   filter,
