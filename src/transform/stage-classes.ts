@@ -14,6 +14,8 @@ import { recordIsTombstone } from "./record-is-tombstone.ts";
 import { regexRouter } from "./regex-router.ts";
 import { replaceField } from "./replace-field.ts";
 import { setSchemaMetadata } from "./set-schema-metadata.ts";
+import { timestampConverter } from "./timestamp-converter.ts";
+import { timestampRouter } from "./timestamp-router.ts";
 import { topicNameMatches } from "./topic-name-matches.ts";
 import type {
   Predicate,
@@ -39,6 +41,8 @@ export const transformFactories: readonly TransformFactory[] = [
   regexRouter,
   ...replaceField,
   ...setSchemaMetadata,
+  ...timestampConverter,
+  timestampRouter,
   valueToKey,
 ];
 
