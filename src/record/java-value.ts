@@ -80,7 +80,18 @@ const javaNames: Readonly<Record<ValueType, string>> = {
 /** The name that `getClass().getName()` gives; `null` for null. */
 export function javaNameOf(schema: Schema | null, value: ConnectValue): string {
   const type = typeOf(schema, value);
-  return type === null ? "null" : javaNames[type];
+  if (type === null) return "null";
+  const held = value instanceof Tagged ? value.content : value;
+  return type === "map" && ordered.has(held as object) ? linkedMap : javaNames[type];
+}
+
+const linkedMap = "java.util.LinkedHashMap";
+const ordered = new WeakSet<object>();
+
+/** Notes that a map, or its pairs, would be in a LinkedHashMap: what a person wrote in an order. */
+export function inOrder<T extends object>(map: T): T {
+  ordered.add(map);
+  return map;
 }
 
 /**

@@ -4,7 +4,7 @@ import { type PayloadStyle, writeJsonString, writePayload } from "./canonical-js
 import { parseExactJson } from "./exact-json.ts";
 import { invalid, readPayload } from "./payload.ts";
 import { type Field, newSchema, type Schema, type SchemaType, schemaTypes } from "./schema.ts";
-import type { JsonObject, JsonValue } from "./value.ts";
+import { Floating, type JsonObject, type JsonValue } from "./value.ts";
 
 /** Nested deeper than any real schema, and shallow enough for the call stack. */
 const depthMax = 200;
@@ -105,12 +105,21 @@ function readParameters(json: JsonValue | undefined): ReadonlyMap<string, string
 }
 
 function readDefault(schema: Schema, json: JsonValue, reading: SchemaReading): JsonValue {
+  // JsonConverter reads its own "NaN" as 0.0; what plugins say is read as it is meant.
+  const unreal = reading.openItems === true ? unrealOf(schema, json) : undefined;
+  if (unreal !== undefined) return unreal;
   const value = readPayload(schema, json, reading.replaceNull ?? true);
   if (value === null && schema.optional) return null;
   // Connect compares a struct's default with an unfinished schema, to which nothing is equal.
   const isRefused = schema.type === "struct" && reading.structDefaults !== true;
   if (value === null || isRefused) throw unbuildable("Invalid default value");
   return value;
+}
+
+function unrealOf({ type }: Schema, json: JsonValue): Floating | undefined {
+  if (type !== "float" && type !== "double") return undefined;
+  if (json !== "NaN" && json !== "Infinity" && json !== "-Infinity") return undefined;
+  return new Floating(json);
 }
 
 /** What Connect refuses with a SchemaBuilderException. */

@@ -6,7 +6,7 @@
 import { plainStyle, writeJsonString, writePayload } from "./canonical-json.ts";
 import type { ConnectRecord, Data, Header } from "./connect-record.ts";
 import { javaDouble, javaFloat } from "./java-text.ts";
-import { contentOf, typeOf } from "./java-value.ts";
+import { contentOf, inOrder, typeOf, valueIn } from "./java-value.ts";
 import { formatDecimal, parseDecimal } from "./logical.ts";
 import { invalid } from "./payload.ts";
 import { hasStringKeys, type Schema } from "./schema.ts";
@@ -38,7 +38,7 @@ export function readValue(schema: Schema | null, json: JsonValue): ConnectValue 
   if (tagged !== undefined) return tagged;
   if (Array.isArray(json)) return readItems(schema, json);
   if (!(json instanceof Map)) return json;
-  const read: ConnectObject = new Map();
+  const read: ConnectObject = inOrder(new Map());
   for (const [name, member] of json) read.set(name, readValue(memberSchema(schema, name), member));
   return read;
 }
@@ -47,10 +47,11 @@ function readItems(schema: Schema | null, json: readonly JsonValue[]): ConnectVa
   if (schema?.type !== "map") {
     return json.map((item) => readValue(schema?.values ?? null, item));
   }
-  return json.map((pair) => {
+  const pairs = json.map((pair) => {
     const [key = null, item = null] = pair as JsonValue[];
     return [readValue(schema.keys, key), readValue(schema.values, item)];
   });
+  return inOrder(pairs);
 }
 
 function memberSchema(schema: Schema | null, name: string): Schema | null {
@@ -62,16 +63,15 @@ function memberSchema(schema: Schema | null, name: string): Schema | null {
 function readTag(schema: Schema | null, json: JsonObject): ConnectValue | undefined {
   if (json.size !== 1) return undefined;
   const [tag, inner] = [...json][0] as [string, JsonValue];
-  if (!tag.startsWith("$") || memberSchema(schema, tag) !== null) return undefined;
+  const isMember = schema?.type === "struct" && memberSchema(schema, tag) !== null;
+  if (!tag.startsWith("$") || isMember) return undefined;
   const type = tag.slice(1) as ValueType;
-  if (!Object.hasOwn(readers, type)) throw invalid(`there is no tag ${tag}`);
-  const content = readers[type](inner);
-  // Without a schema these are plain, tagged or not.
-  if (schema === null && type === "float64") return Floating.of(content as number);
-  if (schema === null && (type === "int64" || type === "boolean" || type === "string")) {
-    return content as ConnectValue;
+  if (!Object.hasOwn(readers, type)) {
+    if (schema?.type === "map") return undefined;
+    throw invalid(`there is no tag ${tag}`);
   }
-  return new Tagged(type, content);
+  // A tag may say no more than the place does.
+  return valueIn(schema, type, readers[type](inner));
 }
 
 const readers: Readonly<Record<ValueType, (json: JsonValue) => ContentOf[ValueType]>> = {
@@ -93,10 +93,12 @@ const readers: Readonly<Record<ValueType, (json: JsonValue) => ContentOf[ValueTy
   date: (json) => json as number | bigint,
   list: (json) => (json as JsonValue[]).map((item) => readValue(null, item)),
   map: (json) =>
-    (json as JsonValue[][]).map(([key = null, item = null]) => [
-      readValue(null, key),
-      readValue(null, item),
-    ]),
+    inOrder(
+      (json as JsonValue[][]).map(([key = null, item = null]) => [
+        readValue(null, key),
+        readValue(null, item),
+      ]),
+    ),
   struct: (json) => {
     const { schema, value } = readData(json);
     if (schema === null) throw invalid("a $struct has no schema");

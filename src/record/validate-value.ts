@@ -49,6 +49,7 @@ function validateParts(place: string, schema: Schema, value: ConnectValue): void
       validateValue(`element of array ${place}`, values, item);
     }
   }
+  if (schema.type === "struct") validateStruct(schema, value as ConnectObject);
   if (schema.type !== "map") return;
   const pairs = value instanceof Map ? value : (value as unknown as [ConnectValue, ConnectValue][]);
   for (const [key, item] of pairs) {

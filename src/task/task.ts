@@ -68,8 +68,6 @@ export interface TaskMeter {
   totalRecordFailures: number;
   totalRecordErrors: number;
   totalRecordsSkipped: number;
-  deadLetterProduceRequests: number;
-  deadLetterProduceFailures: number;
   offsetCommitCompletionTotal: number;
   offsetCommitSkipTotal: number;
 }

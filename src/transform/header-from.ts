@@ -6,7 +6,7 @@ import { invalid } from "../record/payload.ts";
 import { type Field, newSchema, type Schema } from "../record/schema.ts";
 import { validateField } from "../record/validate-value.ts";
 import type { ConnectObject, ConnectValue, StructContent } from "../record/value.ts";
-import { checkHeader, copyOfHeaders } from "./header-rules.ts";
+import { checkHeader, copyOfHeaders, schemalessHeader } from "./header-rules.ts";
 import { copyOfMap, fieldOf, mapValue, structOf } from "./operand.ts";
 import { nonEmptyList, plainRequired, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
@@ -61,7 +61,7 @@ class HeaderFrom implements Transform {
     // A field may go to several headers: none is taken away before all are read.
     for (let at = 0; at < this.#fields.length; at += 1) {
       const value = map.get(this.#fields[at] ?? "") ?? null;
-      headers.push({ name: this.#headers[at] ?? "", schema: null, value });
+      headers.push(schemalessHeader(this.#headers[at] ?? "", value));
     }
     if (this.#moves) for (const field of this.#fields) map.delete(field);
     return { schema: null, value: mapValue(map) };

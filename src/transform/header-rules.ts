@@ -1,9 +1,9 @@
 /** What ConnectHeaders lets into a record, with Connect's texts. */
-import type { ConnectRecord } from "../record/connect-record.ts";
+import type { ConnectRecord, Header } from "../record/connect-record.ts";
 import { typeOf, typeUnder } from "../record/java-value.ts";
 import { invalid } from "../record/payload.ts";
 import { javaTypeName, type Schema, type SchemaType } from "../record/schema.ts";
-import type { ConnectValue, ValueType } from "../record/value.ts";
+import { type ConnectValue, Tagged, type ValueType } from "../record/value.ts";
 import { shownValue } from "./shown-value.ts";
 
 /**
@@ -24,8 +24,14 @@ export function checkHeader(schema: Schema | null, value: ConnectValue): void {
   );
 }
 
+/** A header without schema; a struct still has its own. */
+export function schemalessHeader(name: string, value: ConnectValue): Header {
+  if (!(value instanceof Tagged) || value.type !== "struct") return { name, schema: null, value };
+  return { name, ...(value as Tagged<"struct">).content };
+}
+
 /** A list of its own that holds the record's headers: the record's may be shared. */
-export function copyOfHeaders({ headers }: ConnectRecord): ConnectRecord["headers"] {
+export function copyOfHeaders({ headers }: ConnectRecord): Header[] {
   return headers.slice();
 }
 

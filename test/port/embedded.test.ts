@@ -1,7 +1,6 @@
 /** The port over the embedded log. */
 import { describe } from "node:test";
 import { openLog } from "../harness/embedded-log.ts";
-import { testDeadLetters } from "./dead-letters.ts";
 import { testGroups } from "./groups.ts";
 import type { LogPort } from "./log-port.ts";
 import { testRecords } from "./records.ts";
@@ -13,5 +12,4 @@ describe("the embedded log", () => {
   testRecords(port);
   testGroups(port);
   testTopicLogs(port);
-  testDeadLetters(port);
 });
