@@ -95,6 +95,9 @@ export const errorCodes = {
   "rest.too_many_followers": "more readers would follow logs than the host serves",
   "store.file_failed": "the file of a standalone worker's source offsets could not be written",
   "task.convert_failed": "a record from the log could not be converted for the plugin",
+  "task.dead_letter_failed":
+    "a dead letter could not be written, so no offset may move past its record",
+  "task.dead_letter_topic": "the topic for dead letters is missing and cannot be made",
   "task.produce_failed": "a record could not be written to the log",
   "task.put_failed": "a sink's plugin could not take records",
   "task.stop_timeout": "the plugin did not stop or drain a task by its deadline",

@@ -18,6 +18,8 @@ export function newTaskMeter(): TaskMeter {
     totalRecordFailures: 0,
     totalRecordErrors: 0,
     totalRecordsSkipped: 0,
+    deadLetterProduceRequests: 0,
+    deadLetterProduceFailures: 0,
     offsetCommitCompletionTotal: 0,
     offsetCommitSkipTotal: 0,
   };

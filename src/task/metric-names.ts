@@ -10,6 +10,8 @@ export function taskMetrics(meter: TaskMeter): Readonly<Record<string, number>> 
     "total-record-failures": meter.totalRecordFailures,
     "total-record-errors": meter.totalRecordErrors,
     "total-records-skipped": meter.totalRecordsSkipped,
+    "deadletterqueue-produce-requests": meter.deadLetterProduceRequests,
+    "deadletterqueue-produce-failures": meter.deadLetterProduceFailures,
     "offset-commit-completion-total": meter.offsetCommitCompletionTotal,
     "offset-commit-skip-total": meter.offsetCommitSkipTotal,
   };

@@ -68,6 +68,8 @@ export interface TaskMeter {
   totalRecordFailures: number;
   totalRecordErrors: number;
   totalRecordsSkipped: number;
+  deadLetterProduceRequests: number;
+  deadLetterProduceFailures: number;
   offsetCommitCompletionTotal: number;
   offsetCommitSkipTotal: number;
 }

@@ -7,6 +7,7 @@ import { sharedKafka, uniqueName } from "../harness/kafka/broker.ts";
 import { freePorts } from "../harness/kafka/free-ports.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { testDeadLetters } from "./dead-letters.ts";
 import { testGroups } from "./groups.ts";
 import type { LogPort } from "./log-port.ts";
 import { testRecords } from "./records.ts";
@@ -29,6 +30,7 @@ describe("a cluster", { skip: missing ?? false }, () => {
   testRecords(port);
   testGroups(port);
   testTopicLogs(port);
+  testDeadLetters(port);
 
   test("a cluster of a client's own that is down is waited for, as the worker's is", async (t) => {
     const kafka = await port.open(t);

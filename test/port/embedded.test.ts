@@ -1,6 +1,7 @@
 /** The port over the embedded log. */
 import { describe } from "node:test";
 import { openLog } from "../harness/embedded-log.ts";
+import { testDeadLetters } from "./dead-letters.ts";
 import { testGroups } from "./groups.ts";
 import type { LogPort } from "./log-port.ts";
 import { testRecords } from "./records.ts";
@@ -12,4 +13,5 @@ describe("the embedded log", () => {
   testRecords(port);
   testGroups(port);
   testTopicLogs(port);
+  testDeadLetters(port);
 });
