@@ -108,7 +108,7 @@ function plainSink(options: Record<string, string>, record: Buffer): string {
   const schema = isEnveloped
     ? readSchema(members.get("schema") as JsonValue, { replaceNull })
     : null;
-  const value = readPayload(schema, isEnveloped ? members.get("payload") : json, replaceNull);
+  const value = readPayload(schema, isEnveloped ? members.get("payload") : json, { replaceNull });
   const schemaText = schema === null ? null : writeSchemaText(schema, plainStyle);
   return `${schemaText} ${value === null ? "null" : writePayload(schema, value, plainStyle)}`;
 }

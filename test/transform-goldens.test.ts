@@ -6,8 +6,9 @@ import { HostError } from "../src/base/error.ts";
 import { parseExactJson } from "../src/record/exact-json.ts";
 import { javaClassOfError } from "../src/record/java-error.ts";
 import { readRecord, writeRecord } from "../src/record/tagged-json.ts";
-import { Floating, type JsonObject, type JsonValue } from "../src/record/value.ts";
+import type { JsonObject, JsonValue } from "../src/record/value.ts";
 import { applyStep, createSteps } from "../src/transform/chain.ts";
+import { comparableJson } from "./harness/comparable-json.ts";
 
 /** Texts that are a by-product of Java's; of these only the class is compared. */
 const byProducts = ["java.lang.NullPointerException", "java.lang.ClassCastException"];
@@ -31,7 +32,7 @@ function play(request: JsonObject): string {
     const steps = createSteps(config);
     const record = readRecord(request.get("record") ?? null);
     const kept = steps.every((step) => applyStep(step, record));
-    return kept ? comparable(parseExactJson(writeRecord(record))) : "dropped";
+    return kept ? comparableJson(parseExactJson(writeRecord(record))) : "dropped";
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     return refusal(javaClassOfError(error), error.message);
@@ -42,43 +43,11 @@ function wanted(answer: JsonObject): string {
   const error = answer.get("error") as JsonObject | undefined;
   if (error !== undefined) return refusal(String(error.get("class")), error.get("message") ?? null);
   const record = answer.get("record") ?? null;
-  return record === null ? "dropped" : comparable(record);
+  return record === null ? "dropped" : comparableJson(record);
 }
 
 function refusal(javaClass: string, message: JsonValue): string {
   return byProducts.includes(javaClass) ? javaClass : `${javaClass} ${message}`;
-}
-
-/** The same for the same record: neither the order of members counts, nor how a number is written. */
-function comparable(json: JsonValue): string {
-  return JSON.stringify(plain(json, undefined));
-}
-
-/** `schema` is the JSON of what the value is under, for floats have 32 bits however they are written. */
-function plain(value: JsonValue, schema: JsonValue | undefined): unknown {
-  if (value instanceof Floating) {
-    const number = part(schema, "type") === "float" ? Math.fround(value.value) : value.value;
-    return `#${Object.is(number, -0) ? "-0" : number}`;
-  }
-  if (typeof value === "bigint") return `#${value}`;
-  if (Array.isArray(value)) return value.map((item) => plain(item, part(schema, "items")));
-  if (!(value instanceof Map)) return value;
-  const members = [...value].map(([name, member]): [string, unknown] => [
-    name,
-    plain(member, schemaOf(value, name, schema)),
-  ]);
-  return Object.fromEntries(members.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function schemaOf(object: JsonObject, name: string, schema: JsonValue | undefined) {
-  if (object.has("schema") && name === "value") return object.get("schema");
-  const fields = part(schema, "fields");
-  if (!Array.isArray(fields)) return part(schema, "values");
-  return fields.find((field) => part(field, "field") === name);
-}
-
-function part(json: JsonValue | undefined, name: string): JsonValue | undefined {
-  return json instanceof Map ? json.get(name) : undefined;
 }
 
 const folder = new URL("goldens/transform/", import.meta.url);

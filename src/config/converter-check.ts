@@ -1,10 +1,5 @@
 /** The part of a connector's validation that concerns its converters. */
-import {
-  type ConverterPart,
-  convertersFor,
-  findConverter,
-  unservedSetting,
-} from "./converter-keys.ts";
+import { type ConverterPart, convertersFor, findConverter } from "./converter-keys.ts";
 import type { SubmittedConfig } from "./parse.ts";
 import { type CheckedKey, type CheckedValue, checkKeys, valueText } from "./parse.ts";
 import type { ConfigValueInfo } from "./validation.ts";
@@ -100,14 +95,13 @@ function checkOne(
   }
   return [...checkKeys(keys, own).values()].map(({ key, value, errors }) => {
     const name = prefix + key.name;
-    const unserved = unservedSetting(name, value);
     return {
       key: { ...key, name },
       value: {
         name,
         value: valueText(value, key.type),
         recommended_values: [],
-        errors: unserved === undefined ? errors : [...errors, unserved],
+        errors,
         visible: true,
       },
     };

@@ -1,6 +1,6 @@
 /** A worker file's properties as a typed config: everything wrong is told at once. */
 import { ConfigError, type ConfigProblem } from "../base/error.ts";
-import { findConverter, lookUpConverter, unservedSetting } from "./converter-keys.ts";
+import { findConverter, lookUpConverter } from "./converter-keys.ts";
 import { type KafkaClients, kafkaClients, withoutPrefix } from "./kafka-clients.ts";
 import { type Advertised, type Listener, parseListener } from "./listener.ts";
 import { nearestKey } from "./nearest-key.ts";
@@ -259,8 +259,7 @@ function converterProblems(
   };
   return [...checkKeys(converter.keys, own).values()].flatMap((each) => {
     const name = `${key}.${each.key.name}`;
-    const unserved = unservedSetting(name, each.value);
-    return [...each.errors, ...(unserved === undefined ? [] : [unserved])].map((message) => ({
+    return each.errors.map((message) => ({
       key: name,
       message: message.includes(name) ? message : message.replace(each.key.name, name),
     }));

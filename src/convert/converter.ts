@@ -7,6 +7,7 @@
  * @see reference: Kafka Connect's Converter interface and its classes in connect/api, connect/json.
  */
 import type { Form } from "../record/columns.ts";
+import type { Data } from "../record/connect-record.ts";
 
 export type SourceLane =
   /** The bytes of the arena are the bytes of the record. */
@@ -35,7 +36,15 @@ export interface SinkPiece {
   end: number;
 }
 
-export interface Converter {
+/** The way of values, for records that transforms change: one by one, without lanes. */
+export interface PlainConverter {
+  /** A record's bytes; null = a null key or header, or a tombstone. @throws RecordError with Connect's text */
+  fromConnect(data: Data): Uint8Array | null;
+  /** start = -1: null. @throws RecordError with Connect's text */
+  toConnect(bytes: Uint8Array, start: number, end: number): Data;
+}
+
+export interface Converter extends PlainConverter {
   /**
    * For values that a source plugin sends under `form`; `canonicalJson` = the plugin promised canonical
    * texts. @throws RecordError when it never can.
@@ -49,7 +58,7 @@ export interface Converter {
   toPlugin(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void;
 }
 
-export interface HeaderConverter {
+export interface HeaderConverter extends PlainConverter {
   sourcePlan(form: Form, canonicalJson?: boolean): SourcePlan;
   toPlugin(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void;
 }

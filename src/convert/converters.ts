@@ -3,12 +3,14 @@ import { ConfigError } from "../base/error.ts";
 import { byteArrayConverter } from "./byte-array-converter.ts";
 import type { Converter, ConverterFactory, ConverterUse } from "./converter.ts";
 import { jsonConverter } from "./json-converter.ts";
+import { numberConverters } from "./number-converters.ts";
 import { simpleHeaderConverter } from "./simple-header-converter.ts";
 import { stringConverter } from "./string-converter.ts";
 
 const factories: readonly ConverterFactory[] = [
   byteArrayConverter,
   jsonConverter,
+  ...numberConverters,
   simpleHeaderConverter,
   stringConverter,
 ];

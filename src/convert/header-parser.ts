@@ -1,7 +1,7 @@
 /** From a header's text to a value with a schema, as SimpleHeaderConverter guesses it. */
-import { writePayload } from "../record/canonical-json.ts";
 import { dayMs, isoDate, isoTime } from "../record/java-calendar.ts";
 import { decimalString, temporalMs } from "../record/java-string.ts";
+import { moved } from "../record/java-value.ts";
 import {
   decodeBase64,
   decodeUnscaled,
@@ -11,6 +11,7 @@ import {
 } from "../record/logical.ts";
 import { invalid, scaleOf } from "../record/payload.ts";
 import { newSchema, type Schema } from "../record/schema.ts";
+import { writeValue } from "../record/tagged-json.ts";
 import { Floating, type JsonValue } from "../record/value.ts";
 import { isJavaDigit, parseNumber, parseTemporal, type Typed } from "./header-scalar.ts";
 import { HeaderTokens, javaTrim } from "./header-tokens.ts";
@@ -21,10 +22,13 @@ const booleanSchema = newSchema("boolean");
 /** Deeper texts are strings; the stack has an end. */
 const depthMax = 300;
 
-/** null = the null without a schema. A text that is nothing else is a string. */
-export function parseHeader(text: string): Typed | null {
+/**
+ * null = the null without a schema. A text that is nothing else is a string. With `exact` an item that is
+ * not of its place's class is tagged, as transforms need it; else it is as near to it as JSON comes.
+ */
+export function parseHeader(text: string, exact = false): Typed | null {
   if (text === "") return string(text);
-  return new HeaderParser(text).value(false, 0);
+  return new HeaderParser(text, exact).value(false, 0);
 }
 
 function string(value: string): Typed {
@@ -36,9 +40,11 @@ const broken = invalid("the header is no array or map");
 
 class HeaderParser {
   readonly #tokens: HeaderTokens;
+  readonly #exact: boolean;
 
-  constructor(text: string) {
+  constructor(text: string, exact: boolean) {
     this.#tokens = new HeaderTokens(text);
+    this.#exact = exact;
   }
 
   /** @throws `broken`, only if embedded. */
@@ -102,7 +108,7 @@ class HeaderParser {
     const items: (Typed | null)[] = [];
     if (depth > depthMax) throw broken;
     while (!tokens.done) {
-      if (tokens.take("]")) return typedArray(items);
+      if (tokens.take("]")) return typedArray(items, this.#exact);
       if (tokens.take(",")) throw broken;
       items.push(this.value(true, depth));
       const mark = tokens.mark();
@@ -117,7 +123,7 @@ class HeaderParser {
     const entries = new Map<string, readonly [Typed, Typed | null]>();
     if (depth > depthMax) throw broken;
     while (!tokens.done) {
-      if (tokens.take("}")) return typedMap([...entries.values()]);
+      if (tokens.take("}")) return typedMap([...entries.values()], this.#exact);
       if (tokens.take(",")) throw broken;
       const key = this.value(true, depth);
       if (key === null || !tokens.take(":")) throw broken;
@@ -131,26 +137,22 @@ class HeaderParser {
 
 /** Equal for what Java's equals calls equal. */
 function identity({ schema, value }: Typed): string {
-  return `${schema.type} ${schema.name ?? ""} ${schemalessText(schema, value)}`;
+  return `${schema.type} ${schema.name ?? ""} ${writeValue(schema, value)}`;
 }
 
-function schemalessText(schema: Schema, value: JsonValue): string {
-  return writePayload(schema, value, { nulls: "any", numericDecimals: false });
-}
-
-function typedArray(items: readonly (Typed | null)[]): Typed {
+function typedArray(items: readonly (Typed | null)[], exact: boolean): Typed {
   const common = commonSchema(items);
   const schema = newSchema("array", { values: common });
-  return { schema, value: items.map((item) => aligned(item, common)) };
+  return { schema, value: items.map((item) => aligned(item, common, exact)) };
 }
 
-function typedMap(entries: readonly (readonly [Typed, Typed | null])[]): Typed {
+function typedMap(entries: readonly (readonly [Typed, Typed | null])[], exact: boolean): Typed {
   const keys = commonSchema(entries.map(([key]) => key));
   const values = keys === null ? null : commonSchema(entries.map(([, value]) => value));
   const schema = newSchema("map", { keys, values });
   const pairs = entries.map(([key, value]): [JsonValue, JsonValue] => [
-    aligned(key, keys),
-    aligned(value, values),
+    aligned(key, keys, exact),
+    aligned(value, values, exact),
   ]);
   const isObject = keys?.type === "string";
   return { schema, value: isObject ? new Map(pairs as [string, JsonValue][]) : pairs };
@@ -175,11 +177,20 @@ function commonSchema(items: readonly (Typed | null)[]): Schema | null {
   return common;
 }
 
-/** The element as a payload of the common schema, or of none. @throws `broken` */
-function aligned(item: Typed | null, common: Schema | null): JsonValue {
-  if (common === null) return item === null ? null : schemaless(item);
+/**
+ * The element as a payload of the common schema, or of none; `exact` keeps its class, tagged where it is
+ * another than the place's. @throws `broken`
+ */
+function aligned(item: Typed | null, common: Schema | null, exact: boolean): JsonValue {
+  if (common === null) {
+    if (item === null) return null;
+    return exact ? (moved(item.schema, item.value, null) as JsonValue) : schemaless(item);
+  }
   if (item === null) throw broken;
   const { schema, value } = item;
+  // Elements of nested lists and maps are left as they are.
+  const isNested = schema.type === "array" || schema.type === "map";
+  if (exact && isNested) return moved(schema, value, common) as JsonValue;
   const ms = temporalMs(schema, value);
   if (ms !== undefined) return alignedMoment(ms, common);
   if (schema.name !== logicalName.decimal) return value;

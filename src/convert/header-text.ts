@@ -3,9 +3,17 @@ import { bytesOf, floatingOf, writePayload, wrongClass } from "../record/canonic
 import { dayMs, isoDate, isoTime } from "../record/java-calendar.ts";
 import { decimalString, entriesOf, temporalMs } from "../record/java-string.ts";
 import { javaDouble, javaFloat } from "../record/java-text.ts";
+import { moved } from "../record/java-value.ts";
 import { logicalName } from "../record/logical.ts";
 import type { Schema } from "../record/schema.ts";
-import { Floating, type JsonValue } from "../record/value.ts";
+import { shownValue } from "../record/shown-value.ts";
+import {
+  type ConnectValue,
+  type ContentOf,
+  Floating,
+  type JsonValue,
+  Tagged,
+} from "../record/value.ts";
 
 const strict = { nulls: "keep", numericDecimals: false } as const;
 
@@ -63,6 +71,44 @@ function structText(schema: Schema, value: JsonValue): string {
       const member = value.get(field.name) ?? field.schema.default;
       return [stringText(field.name, true), headerText(field.schema, member, true)];
     }),
+  );
+}
+
+/** The same of a value that is in no place: classes tell what schemas tell above. */
+export function headerValueText(value: ConnectValue, embedded = false): string {
+  if (Array.isArray(value)) {
+    return `[${value.map((item) => headerValueText(item, true)).join(",")}]`;
+  }
+  if (value instanceof Map) return pairsText([...value]);
+  if (!(value instanceof Tagged)) return headerText(null, value as JsonValue, embedded);
+  const { type, content } = value;
+  switch (type) {
+    case "string":
+    case "bytes":
+      return stringText(content as string, embedded);
+    case "date":
+      return momentText(Number(content));
+    case "list":
+      return headerValueText(content as ContentOf["list"]);
+    case "map":
+      return pairsText(content as ContentOf["map"]);
+    case "struct": {
+      const struct = content as ContentOf["struct"];
+      return pairsText(
+        struct.schema.fields.map(({ name, schema }) => {
+          const stored = struct.value.get(name) ?? schema.default;
+          return [name, moved(schema, stored, null)];
+        }),
+      );
+    }
+    default:
+      return shownValue(value);
+  }
+}
+
+function pairsText(pairs: ContentOf["map"]): string {
+  return members(
+    pairs.map(([key, item]) => [headerValueText(key, true), headerValueText(item, true)]),
   );
 }
 

@@ -1,6 +1,8 @@
 import type { Form } from "../record/columns.ts";
+import type { Data } from "../record/connect-record.ts";
 import type { Converter, ConverterFactory, SinkPiece, SourcePlan } from "./converter.ts";
 import { type ConverterConfig, ConverterSettings } from "./converter-settings.ts";
+import { JsonPlain } from "./json-plain.ts";
 import { JsonSink, type JsonSinkOptions } from "./json-sink.ts";
 import { JsonSource, type JsonSourceOptions } from "./json-source.ts";
 
@@ -10,10 +12,14 @@ const className = "org.apache.kafka.connect.json.JsonConverter";
 export class JsonConverter implements Converter {
   readonly #source: JsonSource;
   readonly #sink: JsonSink;
+  readonly #plain: JsonPlain;
 
   constructor(options: JsonSourceOptions & JsonSinkOptions) {
     this.#source = new JsonSource(options);
     this.#sink = new JsonSink(options);
+    const nulls = options.replaceNull ? "default" : "keep";
+    const style = { nulls, numericDecimals: options.numericDecimals } as const;
+    this.#plain = new JsonPlain(options.schemasEnable, style);
   }
 
   sourcePlan(form: Form, canonicalJson = false): SourcePlan {
@@ -22,6 +28,14 @@ export class JsonConverter implements Converter {
 
   toPlugin(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void {
     this.#sink.toPlugin(bytes, start, end, out);
+  }
+
+  fromConnect(data: Data): Uint8Array | null {
+    return this.#plain.bytesOf(data);
+  }
+
+  toConnect(bytes: Uint8Array, start: number, end: number): Data {
+    return this.#sink.toConnect(bytes, start, end);
   }
 }
 

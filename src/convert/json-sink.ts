@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { ByteScratch } from "../record/byte-scratch.ts";
 import { plainStyle, writePayload } from "../record/canonical-json.ts";
 import { type Form, nullForm } from "../record/columns.ts";
+import type { Data } from "../record/connect-record.ts";
 import { parseExactJson, parseFirstJson, parseLastMember } from "../record/exact-json.ts";
 import { JsonCheck } from "../record/json-check.ts";
 import { invalid, readPayload } from "../record/payload.ts";
@@ -59,6 +60,26 @@ export class JsonSink {
     if (start < 0) setNull(out, nullForm);
     else if (this.#options.schemasEnable) this.#readEnvelope(bytes, start, end, out);
     else this.#readPlain(bytes, start, end, out);
+  }
+
+  /** What transforms get: the values themselves. */
+  toConnect(bytes: Uint8Array, start: number, end: number): Data {
+    if (start < 0) return { schema: null, value: null };
+    const reading = { ...this.#options, anyScale: true };
+    if (!this.#options.schemasEnable) {
+      const json = parsed(() => parseFirstJson(decodeJsonText(bytes, start, end)));
+      return { schema: null, value: readPayload(null, json ?? null, reading) };
+    }
+    const known = this.#find(bytes, start, end);
+    if (known !== undefined) {
+      const text = () => decodeJsonText(bytes, start + known.prefix.length, end);
+      const json = parsed(() => parseLastMember(text()));
+      if (json !== undefined) {
+        return { schema: known.schema, value: readPayload(known.schema, json, reading) };
+      }
+    }
+    const { schema, payload } = this.#parseEnvelope(bytes, start, end);
+    return { schema, value: readPayload(schema, payload, reading) };
   }
 
   #readEnvelope(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void {
@@ -129,6 +150,15 @@ export class JsonSink {
   }
 
   #readWhole(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void {
+    const { schema, payload } = this.#parseEnvelope(bytes, start, end);
+    this.#write(schema, this.#formOf(schema), payload, out);
+  }
+
+  #parseEnvelope(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): { schema: Schema | null; payload: JsonValue } {
     const json = parsed(() => parseFirstJson(decodeJsonText(bytes, start, end)));
     const schemaJson = json instanceof Map && json.size === 2 ? json.get("schema") : undefined;
     const payload = json instanceof Map ? json.get("payload") : undefined;
@@ -138,7 +168,7 @@ export class JsonSink {
       );
     }
     const schema = readSchema(schemaJson, { replaceNull: this.#options.replaceNull });
-    this.#write(schema, this.#formOf(schema), payload, out);
+    return { schema, payload };
   }
 
   #readPlain(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void {
@@ -155,7 +185,7 @@ export class JsonSink {
   }
 
   #write(schema: Schema | null, form: Form, json: JsonValue, out: SinkPiece): void {
-    const value = readPayload(schema, json, this.#options.replaceNull);
+    const value = readPayload(schema, json, this.#options);
     if (value === null) {
       setNull(out, schema === null ? nullForm : form);
       return;

@@ -1,6 +1,8 @@
 import { ByteScratch } from "../record/byte-scratch.ts";
 import { plainStyle, writePayload } from "../record/canonical-json.ts";
 import { type Form, nullForm } from "../record/columns.ts";
+import type { Data } from "../record/connect-record.ts";
+import { moved } from "../record/java-value.ts";
 import { appendBase64 } from "../record/json-bytes.ts";
 import { logicalName } from "../record/logical.ts";
 import type { Schema } from "../record/schema.ts";
@@ -9,7 +11,7 @@ import { decodeUtf8, encodeUtf8, isUtf8Run } from "../record/utf8.ts";
 import type { ConverterFactory, HeaderConverter, SinkPiece, SourcePlan } from "./converter.ts";
 import { formValue, schemaOf, tombstone } from "./form-value.ts";
 import { parseHeader } from "./header-parser.ts";
-import { headerText } from "./header-text.ts";
+import { headerText, headerValueText } from "./header-text.ts";
 import { LruMap } from "./lru-map.ts";
 
 const stringForm: Form = { encoding: "text", schema: '{"type":"string","optional":false}' };
@@ -38,6 +40,15 @@ export class SimpleHeaderConverter implements HeaderConverter {
       return value === null ? null : encodeUtf8(headerText(schema, value));
     };
     return { lane: { at: "typed", convert }, nullValue: tombstone };
+  }
+
+  fromConnect({ schema, value }: Data): Uint8Array | null {
+    return value === null ? null : encodeUtf8(headerValueText(moved(schema, value, null)));
+  }
+
+  toConnect(bytes: Uint8Array, start: number, end: number): Data {
+    const parsed = start < 0 ? null : parseHeader(decodeUtf8(bytes, start, end), true);
+    return parsed ?? { schema: null, value: null };
   }
 
   toPlugin(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void {

@@ -15,24 +15,31 @@ import {
   timeMsMax,
 } from "./logical.ts";
 import { hasStringKeys, javaTypeName, type Schema } from "./schema.ts";
-import { Floating, type JsonObject, type JsonValue, jsonKindOf } from "./value.ts";
+import { Floating, type JsonObject, type JsonValue, jsonKindOf, Tagged } from "./value.ts";
+
+/** How nulls and decimals are read. */
+export interface PayloadReading {
+  /** Nulls become the default of their schema (`replace.null.with.default`). */
+  readonly replaceNull: boolean;
+  /** A Decimal that is a number keeps its own scale, tagged, as with Connect; a form has no room for it. */
+  readonly anyScale?: boolean;
+}
 
 /**
- * @param replaceNull nulls become the default of their schema (`replace.null.with.default`).
  * @throws RecordError `convert.data_invalid` with Connect's text.
  */
 export function readPayload(
   schema: Schema | null,
   value: JsonValue | undefined,
-  replaceNull: boolean,
+  reading: PayloadReading,
 ): JsonValue {
   if (schema === null) return value === undefined ? null : readSchemaless(value);
   if (value === null || value === undefined) {
-    if (schema.default !== null && replaceNull) return schema.default;
+    if (schema.default !== null && reading.replaceNull) return schema.default;
     if (schema.optional) return null;
     throw invalid(`Invalid null value for required ${javaTypeName(schema)} field`);
   }
-  return readLogical(schema, value) ?? readPlain(schema, value, replaceNull);
+  return readLogical(schema, value, reading) ?? readPlain(schema, value, reading);
 }
 
 /** Without a schema only integers change: they are int64 and wrap. */
@@ -45,10 +52,14 @@ function readSchemaless(value: JsonValue): JsonValue {
 }
 
 /** undefined = the schema has no logical type that is known. */
-function readLogical(schema: Schema, value: JsonValue): JsonValue | undefined {
+function readLogical(
+  schema: Schema,
+  value: JsonValue,
+  reading: PayloadReading,
+): JsonValue | undefined {
   switch (schema.name) {
     case logicalName.decimal:
-      return readDecimal(schema, value);
+      return readDecimal(schema, value, reading);
     case logicalName.date:
     case logicalName.time:
       return readDay(schema, value);
@@ -79,7 +90,7 @@ function readDay(schema: Schema, value: JsonValue): number {
   return value;
 }
 
-function readDecimal(schema: Schema, value: JsonValue): string {
+function readDecimal(schema: Schema, value: JsonValue, reading: PayloadReading): JsonValue {
   const scale = scaleOf(schema);
   if (typeof value === "string") {
     const bytes = decodeBase64(value);
@@ -93,6 +104,10 @@ function readDecimal(schema: Schema, value: JsonValue): string {
     throw invalid(
       `Invalid type for Decimal, underlying representation should be numeric or bytes but was ${jsonKindOf(value)}`,
     );
+  }
+  if (reading.anyScale === true && decimal.scale !== scale) {
+    // The type says JSON, because only whoever asks for this gets to see it.
+    return new Tagged("decimal", decimal) as unknown as JsonValue;
   }
   // Connect keeps the number's own scale; in a plugin's form the scale is the schema's.
   const scaled = rescale(decimal, scale ?? 0);
@@ -119,7 +134,7 @@ export function scaleOf(schema: Schema): number | undefined {
   return scale === (scale | 0) ? scale : undefined;
 }
 
-function readPlain(schema: Schema, value: JsonValue, replaceNull: boolean): JsonValue {
+function readPlain(schema: Schema, value: JsonValue, reading: PayloadReading): JsonValue {
   switch (schema.type) {
     case "int8":
       return wrap(value, 8);
@@ -142,13 +157,13 @@ function readPlain(schema: Schema, value: JsonValue, replaceNull: boolean): Json
     case "bytes":
       return readBytes(value);
     case "array":
-      return readArray(schema, value, replaceNull);
+      return readArray(schema, value, reading);
     case "map":
       return hasStringKeys(schema)
-        ? readObject(schema, value, replaceNull)
-        : readPairs(schema, value, replaceNull);
+        ? readObject(schema, value, reading)
+        : readPairs(schema, value, reading);
     case "struct":
-      return readStruct(schema, value, replaceNull);
+      return readStruct(schema, value, reading);
   }
 }
 
@@ -159,13 +174,13 @@ function readBytes(value: JsonValue): string | null {
   return bytes.toString("base64");
 }
 
-function readArray(schema: Schema, value: JsonValue, replaceNull: boolean): JsonValue {
+function readArray(schema: Schema, value: JsonValue, reading: PayloadReading): JsonValue {
   // Jackson iterates over objects too, and over anything else not at all.
   const items = value instanceof Map ? [...value.values()] : Array.isArray(value) ? value : [];
-  return items.map((item) => readPayload(schema.values, item, replaceNull));
+  return items.map((item) => readPayload(schema.values, item, reading));
 }
 
-function readObject(schema: Schema, value: JsonValue, replaceNull: boolean): JsonObject {
+function readObject(schema: Schema, value: JsonValue, reading: PayloadReading): JsonObject {
   if (!(value instanceof Map)) {
     throw invalid(
       `Maps with string fields should be encoded as JSON objects, but found ${jsonKindOf(value)}`,
@@ -173,12 +188,12 @@ function readObject(schema: Schema, value: JsonValue, replaceNull: boolean): Jso
   }
   const read: JsonObject = new Map();
   for (const [name, member] of value) {
-    read.set(name, readPayload(schema.values, member, replaceNull));
+    read.set(name, readPayload(schema.values, member, reading));
   }
   return read;
 }
 
-function readPairs(schema: Schema, value: JsonValue, replaceNull: boolean): JsonValue {
+function readPairs(schema: Schema, value: JsonValue, reading: PayloadReading): JsonValue {
   if (!Array.isArray(value)) {
     throw invalid(
       `Maps with non-string fields should be encoded as JSON array of tuples, but found ${jsonKindOf(value)}`,
@@ -192,19 +207,19 @@ function readPairs(schema: Schema, value: JsonValue, replaceNull: boolean): Json
       throw invalid(`Found invalid map entry, expected length 2 but found :${pair.length}`);
     }
     return [
-      readPayload(schema.keys, pair[0], replaceNull),
-      readPayload(schema.values, pair[1], replaceNull),
+      readPayload(schema.keys, pair[0], reading),
+      readPayload(schema.values, pair[1], reading),
     ];
   });
 }
 
-function readStruct(schema: Schema, value: JsonValue, replaceNull: boolean): JsonObject {
+function readStruct(schema: Schema, value: JsonValue, reading: PayloadReading): JsonObject {
   if (!(value instanceof Map)) {
     throw invalid(`Structs should be encoded as JSON objects, but found ${jsonKindOf(value)}`);
   }
   const read: JsonObject = new Map();
   for (const field of schema.fields) {
-    const member = readPayload(field.schema, value.get(field.name), replaceNull);
+    const member = readPayload(field.schema, value.get(field.name), reading);
     requireValues(field.schema, member, `field: "${field.name}"`);
     read.set(field.name, member);
   }

@@ -108,7 +108,7 @@ function readDefault(schema: Schema, json: JsonValue, reading: SchemaReading): J
   // JsonConverter reads its own "NaN" as 0.0; what plugins say is read as it is meant.
   const unreal = reading.openItems === true ? unrealOf(schema, json) : undefined;
   if (unreal !== undefined) return unreal;
-  const value = readPayload(schema, json, reading.replaceNull ?? true);
+  const value = readPayload(schema, json, { replaceNull: reading.replaceNull ?? true });
   if (value === null && schema.optional) return null;
   // Connect compares a struct's default with an unfinished schema, to which nothing is equal.
   const isRefused = schema.type === "struct" && reading.structDefaults !== true;

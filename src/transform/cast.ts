@@ -6,6 +6,7 @@ import { contentOf, javaNameOf, typeOf, valueIn } from "../record/java-value.ts"
 import { logicalName, timeMsMax } from "../record/logical.ts";
 import { invalid } from "../record/payload.ts";
 import { type Field, javaTypeName, newSchema, type Schema } from "../record/schema.ts";
+import { shownValue } from "../record/shown-value.ts";
 import { validateField } from "../record/validate-value.ts";
 import type {
   ConnectObject,
@@ -25,7 +26,6 @@ import {
 import { copyOfMap, fieldOf, mapValue, structOf } from "./operand.ts";
 import { plainRequired, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
-import { shownValue } from "./shown-value.ts";
 import { fieldNamed, structLike } from "./struct-schema.ts";
 import { keyAndValue, type Part, type StageSettings, type Transform } from "./transform.ts";
 

@@ -3,8 +3,8 @@ import type { ConnectRecord, Header } from "../record/connect-record.ts";
 import { typeOf, typeUnder } from "../record/java-value.ts";
 import { invalid } from "../record/payload.ts";
 import { javaTypeName, type Schema, type SchemaType } from "../record/schema.ts";
+import { shownValue } from "../record/shown-value.ts";
 import { type ConnectValue, Tagged, type ValueType } from "../record/value.ts";
-import { shownValue } from "./shown-value.ts";
 
 /**
  * Passes a value that a header with this schema may have. Less than a struct asks for: a date's schema

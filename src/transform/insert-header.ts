@@ -9,7 +9,10 @@ class InsertHeader implements Transform {
   readonly #header: Header;
 
   constructor(settings: StageSettings) {
-    const parsed = parseHeader(settings.text("value.literal")) ?? { schema: null, value: null };
+    const parsed = parseHeader(settings.text("value.literal"), true) ?? {
+      schema: null,
+      value: null,
+    };
     this.#header = { name: settings.text("header"), ...parsed };
   }
 

@@ -2,7 +2,7 @@
 import type { ConnectRecord, Data } from "../record/connect-record.ts";
 import { moved } from "../record/java-value.ts";
 import { javaTypeName, type Schema } from "../record/schema.ts";
-import { shownValue } from "./shown-value.ts";
+import { shownValue } from "../record/shown-value.ts";
 
 const timestampTypes = ["NoTimestampType", "CreateTime", "LogAppendTime"] as const;
 

@@ -1,4 +1,5 @@
 /** The neighbours of a task as object literals. */
+import assert from "node:assert/strict";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Converter } from "../../src/convert/converter.ts";
 import type { Kafka } from "../../src/kafka/kafka.ts";
@@ -20,6 +21,8 @@ export const passThrough: Converter = {
     out.start = start;
     out.end = end;
   },
+  fromConnect: () => assert.fail("no transform changes records here"),
+  toConnect: () => assert.fail("no transform changes records here"),
 };
 
 export function taskSpec(

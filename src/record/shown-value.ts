@@ -1,11 +1,11 @@
 /** A value in a message, as Java's `toString` shows it. */
-import { javaDate } from "../record/java-calendar.ts";
-import { javaString } from "../record/java-string.ts";
-import { javaBytes, javaDouble, javaFloat } from "../record/java-text.ts";
-import { moved } from "../record/java-value.ts";
-import { decodeBase64, formatDecimal } from "../record/logical.ts";
-import type { Schema } from "../record/schema.ts";
-import { type ConnectValue, type ContentOf, type JsonValue, Tagged } from "../record/value.ts";
+import { javaDate } from "./java-calendar.ts";
+import { javaString } from "./java-string.ts";
+import { javaBytes, javaDouble, javaFloat } from "./java-text.ts";
+import { moved } from "./java-value.ts";
+import { decodeBase64, formatDecimal } from "./logical.ts";
+import type { Schema } from "./schema.ts";
+import { type ConnectValue, type ContentOf, type JsonValue, Tagged } from "./value.ts";
 
 /** A value that is not of the class its place wants, so tagged, or one without a schema. */
 export function shownValue(value: ConnectValue): string {

@@ -1,0 +1,202 @@
+/** JsonConverter over values instead of bytes that are passed on: what transforms need. */
+import { Buffer } from "node:buffer";
+import {
+  floatingOf,
+  type PayloadStyle,
+  writeJsonString,
+  writePayload,
+} from "../record/canonical-json.ts";
+import type { Data } from "../record/connect-record.ts";
+import { javaDouble, javaFloat } from "../record/java-text.ts";
+import { javaNameOf, sameSchema, typeOf, typeUnder } from "../record/java-value.ts";
+import { encodeUnscaled, formatDecimal, logicalName, timeMsMax } from "../record/logical.ts";
+import { invalid, scaleOf } from "../record/payload.ts";
+import { hasStringKeys, javaTypeName, type Schema } from "../record/schema.ts";
+import { writeSchemaText } from "../record/schema-text.ts";
+import {
+  type ConnectArray,
+  type ConnectObject,
+  type ConnectValue,
+  type ContentOf,
+  type JsonValue,
+  Tagged,
+  type ValueType,
+} from "../record/value.ts";
+
+const dayMs = 86_400_000;
+
+/** Writes values as JsonConverter does, whatever class they are of. */
+export class JsonPlain {
+  readonly #schemasEnable: boolean;
+  readonly #style: PayloadStyle;
+  /** What stands before the payload, by the schema. */
+  readonly #prefixes = new WeakMap<Schema, string>();
+
+  constructor(schemasEnable: boolean, style: PayloadStyle) {
+    this.#schemasEnable = schemasEnable;
+    this.#style = style;
+  }
+
+  /** null = tombstone. @throws RecordError with Connect's text */
+  bytesOf({ schema, value }: Data): Uint8Array | null {
+    if (schema === null && value === null) return null;
+    if (!this.#schemasEnable) return Buffer.from(this.#text(schema, value));
+    return Buffer.from(`${this.#prefixOf(schema)}${this.#text(schema, value)}}`);
+  }
+
+  #prefixOf(schema: Schema | null): string {
+    if (schema === null) return '{"schema":null,"payload":';
+    let prefix = this.#prefixes.get(schema);
+    if (prefix === undefined) {
+      requireWritable(schema);
+      prefix = `{"schema":${writeSchemaText(schema, this.#style)},"payload":`;
+      this.#prefixes.set(schema, prefix);
+    }
+    return prefix;
+  }
+
+  #text(schema: Schema | null, value: ConnectValue): string {
+    if (value === null) return schema === null ? "null" : writePayload(schema, null, this.#style);
+    if (value instanceof Tagged) return this.#tagged(schema, value);
+    switch (typeOf(schema, value)) {
+      case "list":
+        return this.#list(schema?.values ?? null, value as ConnectArray);
+      case "map":
+        return this.#map(schema, value);
+      case "struct":
+        return this.#struct(schema as Schema, value as ConnectObject);
+      default:
+        return writePayload(schema, value as JsonValue, this.#style);
+    }
+  }
+
+  #list(items: Schema | null, list: ConnectArray): string {
+    return `[${list.map((item) => this.#text(items, item)).join(",")}]`;
+  }
+
+  #map(schema: Schema | null, value: ConnectValue): string {
+    const values = schema?.values ?? null;
+    if (schema !== null && !hasStringKeys(schema)) {
+      const pairs = (value as unknown as [ConnectValue, ConnectValue][]).map(
+        ([key, item]) => `[${this.#text(schema.keys, key)},${this.#text(values, item)}]`,
+      );
+      return `[${pairs.join(",")}]`;
+    }
+    let text = "";
+    for (const [name, item] of value as ConnectObject) {
+      text += `${text === "" ? "{" : ","}${writeJsonString(name)}:${this.#text(values, item)}`;
+    }
+    return text === "" ? "{}" : `${text}}`;
+  }
+
+  #struct(schema: Schema, struct: ConnectObject): string {
+    let text = "{";
+    for (const { name, schema: field } of schema.fields) {
+      text += `${text === "{" ? "" : ","}${writeJsonString(name)}:`;
+      text += this.#text(field, struct.get(name) ?? null);
+    }
+    return `${text}}`;
+  }
+
+  /** A value that is not what its place would have, or has no place. */
+  #tagged(schema: Schema | null, value: Tagged): string {
+    const { type, content } = value;
+    if (schema !== null && type !== typeUnder(schema)) throw wrongClass(schema, value);
+    switch (type) {
+      case "date":
+        return this.#date(schema, content as ContentOf["date"]);
+      case "decimal":
+        return this.#decimal(schema, content as ContentOf["decimal"]);
+      case "bigint":
+        throw unknownClass(value);
+      case "struct": {
+        const struct = content as ContentOf["struct"];
+        if (!sameSchema(struct.schema, schema)) throw invalid("Mismatching schema.");
+        return this.#struct(struct.schema, struct.value);
+      }
+      case "list":
+        return this.#list(null, content as ConnectArray);
+      case "map":
+        return this.#pairs(schema, content as ContentOf["map"]);
+      default:
+        return scalarText(type, content);
+    }
+  }
+
+  #date(schema: Schema | null, ms: number | bigint): string {
+    if (schema === null) throw unknownClass(new Tagged("date", ms));
+    const number = Number(ms);
+    if (schema.name === logicalName.timestamp) return String(ms);
+    if (schema.name === logicalName.time) {
+      if (number >= 0 && number <= timeMsMax) return String(ms);
+      throw invalid(
+        "Kafka Connect Time type should not have any date fields set to non-zero values.",
+      );
+    }
+    if (number % dayMs === 0) return String(number / dayMs);
+    throw invalid(
+      "Kafka Connect Date type should not have any time fields set to non-zero values.",
+    );
+  }
+
+  #decimal(schema: Schema | null, decimal: ContentOf["decimal"]): string {
+    if (schema === null) throw unknownClass(new Tagged("decimal", decimal));
+    if (this.#style.numericDecimals) return formatDecimal(decimal);
+    const scale = scaleOf(schema);
+    if (scale === undefined) throw invalid("Invalid Decimal schema: scale parameter not found.");
+    if (scale === decimal.scale) return `"${encodeUnscaled(decimal.unscaled).toString("base64")}"`;
+    throw invalid(
+      `Decimal value has mismatching scale for given Decimal schema. Schema has scale ${scale}, value has scale ${decimal.scale}.`,
+    );
+  }
+
+  /** A map whose keys may be anything: an object if they all are texts. */
+  #pairs(schema: Schema | null, pairs: ContentOf["map"]): string {
+    if (schema === null && pairs.every(([key]) => typeof key === "string")) {
+      return this.#map(null, new Map(pairs as readonly [string, ConnectValue][]));
+    }
+    const texts = pairs.map(
+      ([key, item]) => `[${this.#text(null, key)},${this.#text(null, item)}]`,
+    );
+    return `[${texts.join(",")}]`;
+  }
+}
+
+function scalarText(type: ValueType, content: ContentOf[ValueType]): string {
+  if (type === "float32" || type === "float64") {
+    const number = floatingOf(content as number) ?? 0;
+    const text = type === "float32" ? javaFloat(number) : javaDouble(number);
+    return Number.isFinite(number) ? text : `"${text}"`;
+  }
+  if (type === "string" || type === "bytes") return writeJsonString(content as string);
+  return String(content);
+}
+
+function unknownClass(value: Tagged): Error {
+  const javaName = javaNameOf(null, value);
+  return invalid(`Java class class ${javaName} does not have corresponding schema type.`);
+}
+
+function wrongClass(schema: Schema, value: Tagged): Error {
+  const found = `class ${javaNameOf(schema, value)}`;
+  switch (schema.name) {
+    case logicalName.date:
+    case logicalName.time:
+    case logicalName.timestamp: {
+      const kind = schema.name.slice(schema.name.lastIndexOf(".") + 1);
+      return invalid(`Invalid type for ${kind}, expected Date but was ${found}`);
+    }
+    case logicalName.decimal:
+      return invalid(`Invalid type for Decimal, expected BigDecimal but was ${found}`);
+  }
+  const kind = schema.type === "bytes" ? "bytes type" : javaTypeName(schema);
+  return invalid(`Invalid type for ${kind}: ${found}`);
+}
+
+/** A struct's default is of an unfinished schema in Connect, which equals none. */
+function requireWritable(schema: Schema): void {
+  if (schema.type === "struct" && schema.default !== null) throw invalid("Mismatching schema.");
+  for (const { schema: field } of schema.fields) requireWritable(field);
+  if (schema.keys !== null) requireWritable(schema.keys);
+  if (schema.values !== null) requireWritable(schema.values);
+}
