@@ -10,6 +10,12 @@ import { keyInfo, noSuchVersion } from "../config/validate-connector.ts";
 import type { ConfigInfos } from "../config/validation.ts";
 import { meetsWish, parseVersionWish, type VersionWish } from "../config/version-range.ts";
 import type { PluginCatalog, PluginKind } from "../plugin/plugin.ts";
+import {
+  findPredicate,
+  findTransform,
+  predicateFactories,
+  transformFactories,
+} from "../transform/stage-classes.ts";
 import { type Answer, validationAnswer } from "./http-error.ts";
 import { parseConfigBody } from "./json-body.ts";
 import { type Call, param, queryFlag, type Resource } from "./resource.ts";
@@ -17,8 +23,29 @@ import { type Call, param, queryFlag, type Resource } from "./resource.ts";
 export interface PluginParts {
   readonly catalog: PluginCatalog;
   readonly validate: (config: SubmittedConfig) => Promise<ConfigInfos>;
-  /** What the host's own converters say is their version. */
+  /** What the host's own converters, transforms and predicates say is their version. */
   readonly converterVersion: string;
+}
+
+/** A class of the host's own: its transforms, predicates and converters. */
+interface OwnClass {
+  readonly className: string;
+  readonly kinds: readonly PluginKind[];
+  readonly keys: readonly ConfigKey[];
+}
+
+const ownClasses: readonly OwnClass[] = [
+  ...transformFactories.map((factory): OwnClass => ({ ...factory, kinds: ["transformation"] })),
+  ...predicateFactories.map((factory): OwnClass => ({ ...factory, kinds: ["predicate"] })),
+  ...knownConverters,
+];
+
+function findOwnClass(name: string): { readonly keys: readonly ConfigKey[] } | undefined {
+  for (const find of [findTransform, findPredicate]) {
+    const found = find(name);
+    if (found.at === "found") return found.factory;
+  }
+  return findConverter(name);
 }
 
 /** How long an unknown class is waited for while plugins are being asked what they offer. */
@@ -56,7 +83,7 @@ async function list({ catalog, converterVersion }: PluginParts, call: Call): Pro
     type: kind,
     ...(version === "" ? {} : { version }),
   }));
-  for (const { className, kinds } of knownConverters) {
+  for (const { className, kinds } of ownClasses) {
     for (const kind of kinds)
       found.push({ class: className, type: kind, version: converterVersion });
   }
@@ -75,18 +102,18 @@ async function keysOf({ catalog, converterVersion }: PluginParts, call: Call): P
   const name = param(call, "name");
   await catalog.look({ name, signal: AbortSignal.timeout(lookMsMax) });
   const versions = catalog.versions(name);
-  const converter = versions.length === 0 ? findConverter(name) : undefined;
-  if (versions.length === 0 && !converter) {
+  const ownClass = versions.length === 0 ? findOwnClass(name) : undefined;
+  if (versions.length === 0 && !ownClass) {
     throw new RequestError("rest.plugin_unknown", `Unknown plugin ${name}.`, { status: 404 });
   }
   const wish = askedVersion(call);
-  const known = converter ? [{ version: converterVersion }] : versions;
+  const known = ownClass ? [{ version: converterVersion }] : versions;
   if (!known.some(({ version }) => meetsWish(version, wish))) {
     const message = noSuchVersion(name, wish, known);
     throw new RequestError("rest.plugin_unknown", message, { status: 400 });
   }
   const found = versions.find(({ version }) => meetsWish(version, wish));
-  const own: readonly ConfigKey[] = found?.config ?? converter?.keys ?? [];
+  const own: readonly ConfigKey[] = found?.config ?? ownClass?.keys ?? [];
   if (found?.kind !== "source" && found?.kind !== "sink") return own.map((key) => keyInfo(key));
   const names = new Set(own.map((key) => key.name));
   const base = connectorKeys(found.kind).filter((key) => !names.has(key.name));

@@ -13,7 +13,6 @@ export interface KnownDifference {
 
 const topics = "the topics endpoints come later";
 const offsets = "the offsets endpoints come later";
-const converters = "only the converters there are get recommended";
 const deadLetters = "a dead letter topic is refused";
 
 export const knownDifferences: readonly KnownDifference[] = [
@@ -25,9 +24,5 @@ export const knownDifferences: readonly KnownDifference[] = [
   { case: "lifecycle-unknown", steps: [10, 11], why: offsets },
   { case: "names-space", steps: [5], why: topics },
   { case: "names-unicode", steps: [5], why: topics },
-  { case: "plugins-list", steps: [2, 4, 5], why: "transformations and predicates come later" },
-  { case: "plugins-list", steps: [3], why: "the other converters come later" },
-  { case: "validate-sink-full", at: /converter\.value\.recommended_values/, why: converters },
-  { case: "validate-source-full", at: /converter\.value\.recommended_values/, why: converters },
   { case: "validate-topics", steps: [3, 4, 7, 8], why: deadLetters },
 ];
