@@ -1,6 +1,6 @@
 /** Generated types to the host's own; the mirror of to-proto.ts. Pure. */
 import type { Columns, Encoding, Form } from "../record/columns.ts";
-import { emptyColumns } from "../record/columns.ts";
+import { emptyColumns, nullForm } from "../record/columns.ts";
 import { transactionOf, type WireRecords } from "./columns-decode.ts";
 import type { ConfigValue, ValidateResult } from "./gen/bulkhead/plugin/v1/config_pb.ts";
 import {
@@ -17,6 +17,8 @@ import type {
   FailureClass,
   FailureCode,
   OffsetsAltered,
+  OwnRecord,
+  OwnValue,
   PutResult,
   Run,
   SinkOffset,
@@ -180,6 +182,29 @@ export function sinkOffsetFromProto(what: string, offset: pbSink.PartitionOffset
     throw protocolError(`a ${what} has ${found} for ${topic}-${partition}`);
   }
   return { topic, partition, offset: Number(offset.offset) };
+}
+
+/** A record that a task made itself. @throws TaskError `plugin.protocol_error` for an unknown encoding */
+export function ownRecordFromProto(own: pbSink.OwnRecord): OwnRecord {
+  return {
+    topic: own.topic,
+    partition: own.partition ?? null,
+    timestampMs: own.timestamp === undefined ? -1 : Number(own.timestamp),
+    key: ownValueFromProto(own.key),
+    value: ownValueFromProto(own.value),
+    headers: own.headers.map(({ name, value }) => ({ name, value: ownValueFromProto(value) })),
+  };
+}
+
+function ownValueFromProto(value: pbSink.OwnValue | undefined): OwnValue {
+  if (value === undefined) return { form: nullForm, bytes: null };
+  const found = encodings.find(([number]) => number === value.encoding);
+  // A null without schema needs no encoding.
+  if (found === undefined && value.data !== undefined) {
+    throw protocolError(`a record of the task's own has the unknown encoding ${value.encoding}`);
+  }
+  const form = found && { encoding: found[1], schema: value.schema ?? null };
+  return { form: form ?? nullForm, bytes: value.data ?? null };
 }
 
 export function sinkPartitionFromProto(partition: pbSink.TopicPartition): SinkPartition {

@@ -20,6 +20,8 @@ export type {
 export type {
   FlushResult,
   IdMax,
+  OwnRecord,
+  OwnValue,
   PutResult,
   SinkEvent,
   SinkOffset,
@@ -161,6 +163,8 @@ export interface TaskStart {
   readonly taskConfig: ConnectorConfig;
   readonly connectorConfig: ConnectorConfig;
   readonly offsetFlushIntervalMs: number;
+  /** Sinks: the task may report records one by one. */
+  readonly errantRecordReporter: boolean;
   readonly startMsMax: number;
 }
 

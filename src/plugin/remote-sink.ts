@@ -10,6 +10,7 @@ import { OutgoingDefinitions } from "./definitions.ts";
 import {
   failureFromProto,
   failureOrUnnamed,
+  ownRecordFromProto,
   putResultFromProto,
   sinkOffsetFromProto,
   sinkPartitionFromProto,
@@ -321,7 +322,8 @@ export class RemoteSink implements SinkStream {
   #takeErrant({ reportId, record, stage, failure }: ErrantReport): void {
     const id = Number(reportId);
     const reason = failureOrUnnamed(failure);
-    const bytes = reason.text.length + reason.stack.length + 256;
+    const ownBytes = record.case === "own" ? (record.value.value?.data?.length ?? 0) : 0;
+    const bytes = reason.text.length + reason.stack.length + ownBytes + 256;
     if (this.#errants.has(id)) throw protocolError(`errant report ${id} came twice`);
     const full =
       this.#errants.size >= limits.errantReportsMax ||
@@ -331,7 +333,8 @@ export class RemoteSink implements SinkStream {
     this.#errantBytes += bytes;
     const original =
       record.case === "original" ? sinkOffsetFromProto("ErrantReport", record.value) : null;
-    const event = { reportId: id, original, stage: stageFromProto(stage), failure: reason };
+    const own = record.case === "own" ? { own: ownRecordFromProto(record.value) } : {};
+    const event = { reportId: id, original, ...own, stage: stageFromProto(stage), failure: reason };
     this.#stream.push({ at: "errant", ...event });
   }
 

@@ -112,5 +112,30 @@ export type SinkEvent =
   | { at: "rewind"; offsets: readonly SinkOffset[]; epoch: number }
   | { at: "pause"; partitions: readonly SinkPartition[]; epoch: number }
   | { at: "resume"; partitions: readonly SinkPartition[] }
-  | { at: "errant"; reportId: number; original: SinkOffset | null; stage: string; failure: Failure }
+  | {
+      at: "errant";
+      reportId: number;
+      /** A record that was put; null for one that the task made itself, which is `own`. */
+      original: SinkOffset | null;
+      own?: OwnRecord;
+      stage: string;
+      failure: Failure;
+    }
   | { at: "failed"; failure: Failure };
+
+/** A record that a sink task made itself, to be reported. */
+export interface OwnRecord {
+  readonly topic: string;
+  readonly partition: number | null;
+  /** -1 = none. */
+  readonly timestampMs: number;
+  readonly key: OwnValue;
+  readonly value: OwnValue;
+  readonly headers: readonly { readonly name: string; readonly value: OwnValue }[];
+}
+
+export interface OwnValue {
+  readonly form: Form;
+  /** Null under the form. */
+  readonly bytes: Uint8Array | null;
+}

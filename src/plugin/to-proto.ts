@@ -106,7 +106,7 @@ export function openStageToProto(
   });
 }
 
-/** The host runs the converters; there are no transactions and no errant reporter in this version. */
+/** The host runs the converters; there are no transactions in this version. */
 export function startTaskToProto(start: TaskStart, ticket: string): pbConnector.StartTaskRequest {
   return create(StartTaskRequestSchema, {
     task: start.task,
@@ -115,6 +115,7 @@ export function startTaskToProto(start: TaskStart, ticket: string): pbConnector.
     taskConfig: configToProto(start.taskConfig),
     connectorConfig: configToProto(start.connectorConfig),
     chainRunner: pbConnector.ChainRunner.HOST,
+    errantRecordReporter: start.errantRecordReporter,
     ticket,
     offsetFlushIntervalMs: BigInt(start.offsetFlushIntervalMs),
   });

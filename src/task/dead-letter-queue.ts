@@ -5,28 +5,14 @@
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { errorLine, TaskError } from "../base/error.ts";
 import type { Producer, Receipt, TopicPartition } from "../kafka/kafka.ts";
-import type { ConnectorConfig } from "../plugin/plugin.ts";
 import { newRecordSlice } from "../record/record-slice.ts";
 import { type DeadLetter, fillDeadLetter, type LetterSender } from "./dead-letter.ts";
+import {
+  type DeadLetterSettings,
+  deadLetterPrefix,
+  deadLetterSettings,
+} from "./dead-letter-settings.ts";
 import type { TaskParts, TaskSpec } from "./task.ts";
-
-/** From `errors.deadletterqueue.*` of a connector. */
-export interface DeadLetterSettings {
-  readonly topic: string;
-  readonly replicationFactor: number;
-  readonly contextHeaders: boolean;
-}
-
-const prefix = "errors.deadletterqueue.";
-
-/** Undefined where no topic is named. For sources the keys are an extension of Bulkhead. */
-export function deadLetterSettings(config: ConnectorConfig): DeadLetterSettings | undefined {
-  const topic = config[`${prefix}topic.name`]?.trim() ?? "";
-  if (topic === "") return undefined;
-  const contextHeaders = config[`${prefix}context.headers.enable`]?.trim().toLowerCase() === "true";
-  const factor = Number(config[`${prefix}topic.replication.factor`] ?? 3);
-  return { topic, replicationFactor: factor, contextHeaders };
-}
 
 /** I5: letters that have no outcome yet. */
 const pendingMax = 10_000;
@@ -142,14 +128,14 @@ export class DeadLetterQueue {
       if (left === 0) all.resolve();
     };
     for (const { place, waiters } of this.#pending.values()) {
-      if (places !== undefined && !places.has(place)) continue;
+      if (places !== undefined && place !== "" && !places.has(place)) continue;
       left += 1;
       waiters.push(one);
     }
     one();
     await all.promise;
     for (const [place, error] of this.#failures) {
-      if (places === undefined || places.has(place)) throw this.#unsettled(error);
+      if (places === undefined || place === "" || places.has(place)) throw this.#unsettled(error);
     }
   }
 
@@ -244,7 +230,7 @@ async function makeTopic(settings: DeadLetterSettings, parts: TaskParts): Promis
         cause,
         javaClass: "org.apache.kafka.connect.errors.ConnectException",
         hint:
-          `create topic ${topic} beforehand, or set ${prefix}topic.replication.factor ` +
+          `create topic ${topic} beforehand, or set ${deadLetterPrefix}topic.replication.factor ` +
           `(now ${replicationFactor}) to at most the number of brokers; cause: ${errorLine(cause)}`,
       },
     );
@@ -252,7 +238,8 @@ async function makeTopic(settings: DeadLetterSettings, parts: TaskParts): Promis
 }
 
 function placeOf(original: TopicPartition | null): string {
-  return original === null ? "" : keyOf(original);
+  // A record that no partition holds holds back all of them.
+  return original === null || original.partition < 0 ? "" : keyOf(original);
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

@@ -3,7 +3,7 @@
  * after the batch has gone, and keeping every batch for that would cost every record.
  */
 import { RecordCursor } from "../batch/decode.ts";
-import type { PartitionReader } from "../kafka/kafka.ts";
+import type { Fetched, PartitionReader } from "../kafka/kafka.ts";
 import type { LetterHeader, RecordPlace } from "./dead-letter.ts";
 import type { TaskParts, TaskSpec } from "./task.ts";
 
@@ -25,6 +25,8 @@ export class OriginalRecords {
   readonly #parts: TaskParts;
   readonly #cursor = new RecordCursor();
   #reader: PartitionReader | undefined;
+  /** What the cursor walks; the reader does not touch it before its next poll. */
+  #held: Fetched | undefined;
 
   constructor(spec: TaskSpec, parts: TaskParts) {
     this.#spec = spec;
@@ -36,6 +38,9 @@ export class OriginalRecords {
    * @throws what the log's reader throws
    */
   async find(place: RecordPlace, signal: AbortSignal): Promise<OriginalRecord | null> {
+    const held = this.#inHeld(place);
+    if (held !== undefined) return held;
+    this.#held = undefined;
     const reader = this.#open();
     reader.assign([{ topic: place.topic, partition: place.partition, offset: place.offset }]);
     const { clock } = this.#parts;
@@ -44,6 +49,7 @@ export class OriginalRecords {
       for (const fetched of await reader.poll(1_000, signal)) {
         this.#cursor.reset(fetched);
         const isThere = this.#cursor.next() && this.#cursor.offset === place.offset;
+        if (isThere) this.#held = fetched;
         if (isThere) return copied(this.#cursor);
         // Deleted, compacted away, or cut off and begun again: reading went on elsewhere.
         if (fetched.nextOffset !== place.offset) return null;
@@ -52,9 +58,19 @@ export class OriginalRecords {
     return null;
   }
 
+  /** Reports come in the order of the log more often than not, so what was read last is looked at first. */
+  #inHeld({ topic, partition, offset }: RecordPlace): OriginalRecord | undefined {
+    const held = this.#held;
+    if (held?.topic !== topic || held.partition !== partition) return undefined;
+    const cursor = this.#cursor;
+    while (cursor.offset < offset) if (!cursor.next()) return undefined;
+    return cursor.offset === offset ? copied(cursor) : undefined;
+  }
+
   async close(): Promise<void> {
     const reader = this.#reader;
     this.#reader = undefined;
+    this.#held = undefined;
     await reader?.close();
   }
 

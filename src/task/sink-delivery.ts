@@ -3,7 +3,6 @@
  * rebalances, by the rules of proto/README.md ("Sink"). What is not done is read again from the log
  * instead of being kept: a put that has to be repeated seeks its partitions back.
  */
-import { within } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { TaskError } from "../base/error.ts";
 import type {
@@ -13,18 +12,26 @@ import type {
   SinkConsumer,
   TopicPartition,
 } from "../kafka/kafka.ts";
-import type {
-  FlushResult,
-  PutResult,
-  SinkEvent,
-  SinkOffset,
-  SinkStream,
-} from "../plugin/plugin.ts";
+import type { PutResult, SinkEvent, SinkOffset, SinkStream } from "../plugin/plugin.ts";
+import type { DeadLetterQueue } from "./dead-letter-queue.ts";
+import { ErrantRecords } from "./errant-records.ts";
 import type { PutBuilder } from "./put-builder.ts";
+import { SinkCommit } from "./sink-commit.ts";
 import { SinkPositions } from "./sink-positions.ts";
 import type { SinkRecords } from "./sink-records.ts";
 import type { TaskParts, TaskSpec } from "./task.ts";
-import { failureError, toleranceExceeded, unrecoverable } from "./task-failure.ts";
+import { failureError, unrecoverable } from "./task-failure.ts";
+
+/** Where reading stands behind these records, and how many of the put come before. */
+interface PutSpan extends SinkOffset {
+  readonly upTo: number;
+}
+
+/** The records of one put. */
+interface PutRecords {
+  readonly offsets: Float64Array;
+  readonly spans: readonly PutSpan[];
+}
 
 export class SinkDelivery implements RebalanceListener {
   readonly #spec: TaskSpec;
@@ -34,6 +41,8 @@ export class SinkDelivery implements RebalanceListener {
   readonly #builder: PutBuilder;
   readonly #positions = new SinkPositions();
   readonly #interrupt = new AbortController();
+  readonly #errants: ErrantRecords;
+  readonly #commit: SinkCommit;
   #consumer!: SinkConsumer;
   #wake: () => void = () => {};
   #outstanding = 0;
@@ -58,7 +67,15 @@ export class SinkDelivery implements RebalanceListener {
   #gone = false;
   failure: unknown;
 
-  constructor(spec: TaskSpec, parts: TaskParts, stream: SinkStream, records: SinkRecords) {
+  constructor(
+    spec: TaskSpec,
+    parts: TaskParts,
+    stream: SinkStream,
+    records: SinkRecords,
+    letters: DeadLetterQueue | undefined,
+  ) {
+    this.#errants = new ErrantRecords(spec, parts, letters, (error) => this.#fail(error));
+    this.#commit = new SinkCommit(spec, parts, stream, this.#positions, this.#errants);
     this.#spec = spec;
     this.#parts = parts;
     this.#stream = stream;
@@ -106,7 +123,7 @@ export class SinkDelivery implements RebalanceListener {
 
   /** Sends what was fetched. Gives up early when the plugin's epoch changes on the way. */
   async deliver(fetched: readonly Fetched[]): Promise<void> {
-    let spans: SinkOffset[] = [];
+    let spans: PutSpan[] = [];
     for (const one of fetched) this.#parts.meter.sinkRecordReadTotal += one.recordCount;
     const back = new Set(fetched.filter((one) => this.#positions.sent(one)));
     for (const one of fetched) {
@@ -117,7 +134,8 @@ export class SinkDelivery implements RebalanceListener {
       this.#records.start(one);
       for (;;) {
         const { full, nextOffset } = this.#fill(one);
-        spans.push({ topic: one.topic, partition: one.partition, offset: nextOffset });
+        const { topic, partition } = one;
+        spans.push({ topic, partition, offset: nextOffset, upTo: this.#builder.count });
         if (!full) break;
         if (!(await this.#put(spans))) return;
         spans = [];
@@ -129,7 +147,7 @@ export class SinkDelivery implements RebalanceListener {
   }
 
   /** Behind the results of what was put before. False when the plugin is out of step. */
-  async #goBack(to: Fetched, before: readonly SinkOffset[]): Promise<boolean> {
+  async #goBack(to: Fetched, before: readonly PutSpan[]): Promise<boolean> {
     if (this.#builder.count === 0) this.#trailing.push(...before);
     else if (!(await this.#put(before))) return false;
     await this.#quiet();
@@ -169,6 +187,7 @@ export class SinkDelivery implements RebalanceListener {
   async lost(partitions: readonly TopicPartition[]): Promise<void> {
     await this.#quiet();
     this.#positions.forget(partitions);
+    this.#errants.forget(partitions);
     if (this.#gone) return;
     const failure = await this.#stream.close(partitions, "lost");
     if (failure !== undefined) this.#warn("close failed", failure.text);
@@ -193,16 +212,16 @@ export class SinkDelivery implements RebalanceListener {
     const named = this.#positions.toFlush(partitions);
     let safe: SinkOffset[] = [];
     if (named.length > 0) {
-      const result = await this.#flush(named);
+      const result = await this.#commit.flush(named);
       if (result.at === "failed") this.#warn("flush failed while closing", result.failure.text);
       else safe = this.#positions.safe(named, result.offsets);
     }
     const failure = await this.#stream.close(partitions, this.#isOut ? "lost" : "revoked");
     if (failure !== undefined) this.#warn("close failed", failure.text);
-    if (!this.#isOut) await this.#commitOffsets(safe);
+    if (!this.#isOut) await this.#commit.commit(this.#consumer, safe);
   }
 
-  async #put(spans: readonly SinkOffset[]): Promise<boolean> {
+  async #put(spans: readonly PutSpan[]): Promise<boolean> {
     await this.#stream.room(this.#interrupt.signal);
     if (this.#interrupt.signal.aborted || this.#outOfStep) {
       this.#builder.clear();
@@ -210,11 +229,13 @@ export class SinkDelivery implements RebalanceListener {
     }
     const columns = this.#builder.columns();
     const { count } = columns;
+    // Few puts have a record that fails, and this is how it is found again.
+    const places = { offsets: columns.offsets.slice(), spans };
     this.#outstanding += 1;
     // The columns are written to the wire before this returns, so the builder may go on.
     this.#stream
       .put(columns, this.#epoch)
-      .then((result) => this.#answered(result, spans, count))
+      .then((result) => this.#answered(result, places, count))
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#settled());
     this.#builder.clear();
@@ -236,7 +257,7 @@ export class SinkDelivery implements RebalanceListener {
   }
 
   // I2: only a result moves a position, so nothing is flushed or committed before it.
-  #answered(result: PutResult, spans: readonly SinkOffset[], count: number): void {
+  #answered(result: PutResult, places: PutRecords, count: number): void {
     if (this.#isPutFailed) return;
     if (result.at === "retry" || result.at === "discarded") {
       this.#raise(result.epoch);
@@ -248,16 +269,14 @@ export class SinkDelivery implements RebalanceListener {
       this.#wake();
       return;
     }
-    const failed =
-      result.at === "runs" ? result.runs.find((run) => run.outcome === "failed") : undefined;
-    this.#isPutFailed = result.at === "failed" || failed !== undefined;
+    this.#isPutFailed = result.at === "failed";
     if (result.at === "failed") throw unrecoverable(failureError(result.failure));
-    if (failed?.outcome === "failed") {
-      this.#parts.meter.totalRecordFailures += failed.count;
-      this.#parts.meter.totalRecordErrors += failed.count;
-      throw unrecoverable(toleranceExceeded(failureError(failed.failure)));
+    if (result.at === "runs" && this.#errants.takeRuns(result.runs, places)) {
+      // Its letter is written, then the task fails.
+      this.#isPutFailed = true;
+      return;
     }
-    this.#positions.took(spans);
+    this.#positions.took(places.spans);
     this.#parts.meter.sinkRecordSendTotal += count;
   }
 
@@ -290,10 +309,11 @@ export class SinkDelivery implements RebalanceListener {
         this.#positions.setPaused(event.partitions, false);
         return;
       case "errant":
-        this.#parts.meter.totalRecordFailures += 1;
-        this.#parts.meter.totalRecordErrors += 1;
-        this.#positions.failed(event.original);
-        throw unrecoverable(toleranceExceeded(failureError(event.failure)));
+        if (!this.#errants.tolerant) this.#positions.failed(event.original);
+        this.#errants.report(event, (failure) =>
+          this.#stream.errantReceipt(event.reportId, failure),
+        );
+        return;
       case "failed":
         throw unrecoverable(failureError(event.failure));
     }
@@ -343,9 +363,9 @@ export class SinkDelivery implements RebalanceListener {
     const named = this.#positions.toFlush();
     if (named.length === 0) return;
     try {
-      const result = await this.#flush(named);
+      const result = await this.#commit.flush(named);
       if (result.at === "safe") {
-        await this.#commitOffsets(this.#positions.safe(named, result.offsets));
+        await this.#commit.commit(this.#consumer, this.#positions.safe(named, result.offsets));
         return;
       }
       this.#raise(result.epoch);
@@ -358,36 +378,13 @@ export class SinkDelivery implements RebalanceListener {
     }
   }
 
-  /**
-   * A turn later, so that what the plugin said before its answer has been noted. One that takes longer
-   * than `offset.flush.timeout.ms` is told and counted once; its answer still counts when it comes.
-   */
-  async #flush(named: readonly SinkOffset[]): Promise<FlushResult> {
-    const { offsetFlushTimeoutMs } = this.#spec.limits;
-    const answer = this.#stream.flush(named);
-    if ((await within(answer, offsetFlushTimeoutMs, "late" as const)) === "late") {
-      this.#parts.meter.offsetCommitSkipTotal += 1;
-      this.#warn("Commit of offsets timed out", `no answer within ${offsetFlushTimeoutMs} ms`);
-    }
-    const result = await answer;
-    await new Promise((resolve) => setImmediate(resolve));
-    return result;
-  }
-
-  async #commitOffsets(offsets: readonly SinkOffset[]): Promise<void> {
-    if (offsets.length === 0) return;
-    try {
-      await this.#consumer.commit(offsets);
-      this.#positions.committed(offsets);
-      this.#parts.meter.offsetCommitCompletionTotal += 1;
-    } catch (error) {
-      this.#parts.meter.offsetCommitSkipTotal += 1;
-      this.#parts.logger.error({ err: error }, "cannot commit sink offsets, trying again later");
-    }
-  }
-
   #warn(what: string, reason: string): void {
     this.#parts.logger.warn({ reason }, what);
+  }
+
+  /** After the last word of the plugin. */
+  end(): Promise<void> {
+    return this.#errants.close();
   }
 
   #fail(error: unknown): void {

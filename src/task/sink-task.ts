@@ -5,6 +5,7 @@ import { within } from "../base/deadline.ts";
 import { isLate } from "../base/error.ts";
 import type { SinkConsumer } from "../kafka/kafka.ts";
 import type { PluginProcess, ProcessLease, SinkStream } from "../plugin/plugin.ts";
+import { DeadLetterQueue } from "./dead-letter-queue.ts";
 import { ProcessTask } from "./process-task.ts";
 import { PutBuilder } from "./put-builder.ts";
 import { SinkDelivery } from "./sink-delivery.ts";
@@ -28,8 +29,19 @@ export class SinkTask extends ProcessTask<SinkStream> {
   #polling: AbortController | undefined;
   #shown: "RUNNING" | "PAUSED" | undefined;
   #stopped = false;
+  #letters: DeadLetterQueue | undefined;
 
-  protected startIn(process: PluginProcess, signal: AbortSignal): Promise<SinkStream> {
+  override async run(signal: AbortSignal): Promise<void> {
+    try {
+      await super.run(signal);
+    } finally {
+      await this.#letters?.close();
+    }
+  }
+
+  /** The topic for dead letters comes first, as in Connect: without it nothing is started. */
+  protected async startIn(process: PluginProcess, signal: AbortSignal): Promise<SinkStream> {
+    this.#letters = await DeadLetterQueue.open(this.spec, this.parts);
     return process.startSinkTask(taskStart(this.spec), signal);
   }
 
@@ -64,6 +76,7 @@ export class SinkTask extends ProcessTask<SinkStream> {
       await limited;
       await this.#finish(consumer, plugin);
       await pumping;
+      await delivery.end();
     }
     if (delivery.failure !== undefined) throw delivery.failure;
   }
@@ -77,7 +90,7 @@ export class SinkTask extends ProcessTask<SinkStream> {
     });
     const { keyConverter: key, valueConverter: value, headerConverter: header } = this.parts;
     const records = new SinkRecords({ key, value, header }, stream, builder, messageBytesMax);
-    return new SinkDelivery(this.spec, this.parts, stream, records);
+    return new SinkDelivery(this.spec, this.parts, stream, records, this.#letters);
   }
 
   /** Once asked to stop, an open, flush or put that does not end must not hold the task for ever. */

@@ -1,5 +1,6 @@
 import { TaskError } from "../base/error.ts";
 import type { Failure, TaskStart } from "../plugin/plugin.ts";
+import { hasErrantReporter } from "./dead-letter-settings.ts";
 import type { TaskSpec } from "./task.ts";
 
 /** What the plugin said of its failure, as the error that fails the task. */
@@ -48,6 +49,7 @@ export function taskStart(spec: TaskSpec): TaskStart {
     taskConfig: spec.taskConfig,
     connectorConfig: spec.connectorConfig,
     offsetFlushIntervalMs: spec.limits.offsetFlushIntervalMs,
+    errantRecordReporter: spec.kind === "sink" && hasErrantReporter(spec.connectorConfig),
     startMsMax: spec.limits.startMsMax,
   };
 }

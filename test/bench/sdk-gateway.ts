@@ -95,6 +95,7 @@ function taskStart(round: SdkRound) {
     taskConfig: config,
     connectorConfig: config,
     offsetFlushIntervalMs: 60_000,
+    errantRecordReporter: true,
     startMsMax: 30_000,
   };
 }

@@ -179,7 +179,12 @@ export class FakeSinkStream implements SinkStream {
     return this.#events.shift();
   }
 
-  errantReceipt(): void {}
+  /** Of each report; undefined = its record is safe. */
+  readonly receipts: (Failure | undefined)[] = [];
+
+  errantReceipt(_reportId: number, failure: Failure | undefined): void {
+    this.receipts.push(failure);
+  }
 
   async stop(): Promise<undefined> {
     if (this.#gone) throw new TaskError("plugin.gone", "the stream is gone");

@@ -123,6 +123,7 @@ export function taskStart(
     taskConfig,
     connectorConfig: { name: "alpha", kind },
     offsetFlushIntervalMs: 1_000,
+    errantRecordReporter: true,
     startMsMax,
   };
 }
