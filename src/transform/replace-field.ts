@@ -1,12 +1,14 @@
 import type { CheckedKey, ParsedValue } from "../config/parse.ts";
 import type { ConnectRecord, Data } from "../record/connect-record.ts";
+import { moved } from "../record/java-value.ts";
+import { invalid } from "../record/payload.ts";
 import type { Field, Schema } from "../record/schema.ts";
 import { validateField } from "../record/validate-value.ts";
 import type { ConnectObject, ConnectValue } from "../record/value.ts";
 import { copyOfMap, fieldOf, structOf, textKey } from "./operand.ts";
 import { plainKey, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
-import { structLike } from "./struct-schema.ts";
+import { fieldNamed, structLike } from "./struct-schema.ts";
 import { keyAndValue, type Part, type StageSettings, type Transform } from "./transform.ts";
 
 const purpose = "field replacement";
@@ -14,7 +16,7 @@ const purpose = "field replacement";
 /** What becomes of structs of one schema: `from[n]` of theirs is `schema.fields[n]` of the new one. */
 interface Plan {
   readonly schema: Schema;
-  readonly from: readonly Field[];
+  readonly from: readonly (Field | undefined)[];
 }
 
 /** Leaves fields out and gives others new names. */
@@ -23,6 +25,8 @@ class ReplaceField implements Transform {
   readonly #excluded: ReadonlySet<string>;
   readonly #included: ReadonlySet<string>;
   readonly #renames: ReadonlyMap<string, string>;
+  /** From new names to old ones. */
+  readonly #origins: ReadonlyMap<string, string>;
   readonly #replaceNull: boolean;
   readonly #plans = new SchemaCache<Plan>();
 
@@ -31,6 +35,7 @@ class ReplaceField implements Transform {
     this.#excluded = new Set(settings.list("exclude"));
     this.#included = new Set(settings.list("include"));
     this.#renames = new Map(settings.list("renames").map((text) => renaming(text) ?? ["", ""]));
+    this.#origins = new Map([...this.#renames].sort(byJavaHash).map(([old, now]) => [now, old]));
     this.#replaceNull = settings.flag("replace.null.with.default");
   }
 
@@ -57,7 +62,12 @@ class ReplaceField implements Transform {
     const replaced: ConnectObject = new Map();
     for (let at = 0; at < from.length; at += 1) {
       const { name, schema: field } = schema.fields[at] as Field;
-      const value = fieldOf(struct.value, from[at] as Field, this.#replaceNull);
+      const origin = from[at];
+      if (origin === undefined) {
+        throw invalid(`${this.#origins.get(name) ?? name} is not a valid field name`);
+      }
+      const given = fieldOf(struct.value, origin, this.#replaceNull);
+      const value = moved(origin.schema, given, field);
       validateField(name, field, value);
       replaced.set(name, value);
     }
@@ -65,11 +75,13 @@ class ReplaceField implements Transform {
   }
 
   #plan(given: Schema): Plan {
-    const from = given.fields.filter(({ name }) => this.#keeps(name));
-    const fields = from.map(({ name, schema }) => ({
+    const kept = given.fields.filter(({ name }) => this.#keeps(name));
+    const fields = kept.map(({ name, schema }) => ({
       name: this.#renames.get(name) ?? name,
       schema,
     }));
+    // Apache's class looks for a field by its new name alone, and finds another one if that was renamed too.
+    const from = fields.map(({ name }) => fieldNamed(given, this.#origins.get(name) ?? name));
     return { schema: structLike(given, fields), from };
   }
 
@@ -77,6 +89,21 @@ class ReplaceField implements Transform {
     if (this.#excluded.has(name)) return false;
     return this.#included.size === 0 || this.#included.has(name);
   }
+}
+
+/** The order of a HashMap of few keys, where of two the later one counts. */
+function byJavaHash([one]: readonly [string, string], [other]: readonly [string, string]): number {
+  return bucketOf(one) - bucketOf(other);
+}
+
+/** Java makes a larger table from the thirteenth key on, which nobody renames to the same name. */
+const buckets = 16;
+
+function bucketOf(text: string): number {
+  let hash = 0;
+  for (let at = 0; at < text.length; at += 1)
+    hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
+  return (hash ^ (hash >>> 16)) & (buckets - 1);
 }
 
 /** `old:new`; undefined for anything else. Java's `split` takes no notice of colons at the end. */

@@ -1,6 +1,6 @@
 import type { ConnectRecord, Data } from "../record/connect-record.ts";
 import { invalid } from "../record/payload.ts";
-import type { Schema } from "../record/schema.ts";
+import type { Field, Schema } from "../record/schema.ts";
 import { validateField } from "../record/validate-value.ts";
 import type { ConnectObject } from "../record/value.ts";
 import { fieldOf, mapOf, structOf } from "./operand.ts";
@@ -48,12 +48,16 @@ class ValueToKey implements Transform {
   }
 
   #keySchema(given: Schema): Schema {
-    const fields = this.#fields.map((name) => {
+    const fields: Field[] = [];
+    let schema = structLike(null, fields);
+    for (const name of this.#fields) {
       const field = fieldNamed(given, name);
       if (field === undefined) throw invalid(`Field does not exist: ${name}`);
-      return field;
-    });
-    return structLike(null, fields);
+      fields.push(field);
+      // One by one: of a missing field and a repeated one the first is told.
+      schema = structLike(null, fields);
+    }
+    return schema;
   }
 }
 
