@@ -1,6 +1,6 @@
 /** One record as transforms see it. */
 import type { Schema } from "./schema.ts";
-import type { ConnectValue } from "./value.ts";
+import { type ConnectValue, Tagged } from "./value.ts";
 
 /** A value and what it may be; no schema = schemaless data. */
 export interface Data {
@@ -11,6 +11,12 @@ export interface Data {
 /** Names may repeat, and their order counts. */
 export interface Header extends Data {
   readonly name: string;
+}
+
+/** A header. A struct without a schema still has its own. */
+export function headerOf(name: string, { schema, value }: Data): Header {
+  const isStruct = schema === null && value instanceof Tagged && value.type === "struct";
+  return isStruct ? { name, ...(value as Tagged<"struct">).content } : { name, schema, value };
 }
 
 /** 0 none, 1 when it was made, 2 when it was stored; as in the contract's columns. */

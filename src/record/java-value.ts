@@ -111,6 +111,7 @@ export function contentOf(
   if (value instanceof Tagged) return value.content;
   switch (type) {
     case "float32":
+      return Math.fround(floatingOf(value as JsonValue) ?? 0);
     case "float64":
       return floatingOf(value as JsonValue) ?? 0;
     case "decimal":

@@ -4,7 +4,7 @@
  * begins with `$`: `{"$int8": 5}`, `{"$date": 0}`, `{"$map": [[k, v]]}`.
  */
 import { plainStyle, writeJsonString, writePayload } from "./canonical-json.ts";
-import type { ConnectRecord, Data, Header } from "./connect-record.ts";
+import { type ConnectRecord, type Data, type Header, headerOf } from "./connect-record.ts";
 import { javaDouble, javaFloat } from "./java-text.ts";
 import { contentOf, inOrder, typeOf, valueIn } from "./java-value.ts";
 import { formatDecimal, parseDecimal } from "./logical.ts";
@@ -138,7 +138,7 @@ export function readRecord(json: JsonValue): ConnectRecord {
     value: readData(members.get("value") ?? new Map()),
     headers: headers.map((each): Header => {
       const name = objectOf(each, "a header").get("key");
-      return { name: String(name), ...readData(each) };
+      return headerOf(String(name), readData(each));
     }),
   };
 }

@@ -16,6 +16,7 @@ import type {
   ValueType,
 } from "../record/value.ts";
 import { type CastTarget, castOf, castTargets, wrongSpec } from "./cast-spec.ts";
+import { inHashOrder } from "./java-hash.ts";
 import {
   type JavaNumber,
   type NumberType,
@@ -26,7 +27,7 @@ import {
 import { copyOfMap, fieldOf, mapValue, structOf } from "./operand.ts";
 import { plainRequired, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
-import { fieldNamed, structLike } from "./struct-schema.ts";
+import { fieldNamed, structLike, unbuildable } from "./struct-schema.ts";
 import { keyAndValue, type Part, type StageSettings, type Transform } from "./transform.ts";
 
 const purpose = "cast types";
@@ -45,7 +46,8 @@ class Cast implements Transform {
     this.#part = part;
     const casts = settings.list("spec").map((text) => castOf(text));
     this.#whole = casts.find(({ field }) => field === null)?.target;
-    this.#fields = new Map(casts.map(({ field, target }) => [field ?? "", target]));
+    const fields = new Map(casts.map(({ field, target }) => [field ?? "", target]));
+    this.#fields = new Map(inHashOrder([...fields], ([field]) => field));
     this.#replaceNull = settings.flag("replace.null.with.default");
   }
 
@@ -108,8 +110,13 @@ class Cast implements Transform {
 
 function withDefault(schema: Schema, given: Schema, target: CastTarget): Schema {
   if (given.default === null) return schema;
-  return { ...schema, default: cast(given, given.default, target, schema) as JsonValue };
+  const value = cast(given, given.default, target, schema);
+  // A whole keeps its name, and with a name of Connect's own it may have nothing else than that type's values.
+  if (logicalNames.includes(schema.name)) throw unbuildable("Invalid default value");
+  return { ...schema, default: value as JsonValue };
 }
+
+const logicalNames: readonly (string | null)[] = Object.values(logicalName);
 
 const inputTypes: readonly ValueType[] = [
   "int8",

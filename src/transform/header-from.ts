@@ -1,12 +1,12 @@
 import { ConfigError } from "../base/error.ts";
-import type { ConnectRecord, Data, Header } from "../record/connect-record.ts";
+import { type ConnectRecord, type Data, type Header, headerOf } from "../record/connect-record.ts";
 import { javaError } from "../record/java-error.ts";
 import { moved } from "../record/java-value.ts";
 import { invalid } from "../record/payload.ts";
 import { type Field, newSchema, type Schema } from "../record/schema.ts";
 import { validateField } from "../record/validate-value.ts";
 import type { ConnectObject, ConnectValue, StructContent } from "../record/value.ts";
-import { checkHeader, copyOfHeaders, schemalessHeader } from "./header-rules.ts";
+import { checkHeader, copyOfHeaders } from "./header-rules.ts";
 import { copyOfMap, fieldOf, mapValue, structOf } from "./operand.ts";
 import { nonEmptyList, plainRequired, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
@@ -61,7 +61,7 @@ class HeaderFrom implements Transform {
     // A field may go to several headers: none is taken away before all are read.
     for (let at = 0; at < this.#fields.length; at += 1) {
       const value = map.get(this.#fields[at] ?? "") ?? null;
-      headers.push(schemalessHeader(this.#headers[at] ?? "", value));
+      headers.push(headerOf(this.#headers[at] ?? "", { schema: null, value }));
     }
     if (this.#moves) for (const field of this.#fields) map.delete(field);
     return { schema: null, value: mapValue(map) };

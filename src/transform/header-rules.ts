@@ -4,7 +4,7 @@ import { typeOf, typeUnder } from "../record/java-value.ts";
 import { invalid } from "../record/payload.ts";
 import { javaTypeName, type Schema, type SchemaType } from "../record/schema.ts";
 import { shownValue } from "../record/shown-value.ts";
-import { type ConnectValue, Tagged, type ValueType } from "../record/value.ts";
+import type { ConnectValue, ValueType } from "../record/value.ts";
 
 /**
  * Passes a value that a header with this schema may have. Less than a struct asks for: a date's schema
@@ -22,12 +22,6 @@ export function checkHeader(schema: Schema | null, value: ConnectValue): void {
   throw invalid(
     `The value ${shownValue(value)} is not compatible with the schema ${shownSchema(schema)}`,
   );
-}
-
-/** A header without schema; a struct still has its own. */
-export function schemalessHeader(name: string, value: ConnectValue): Header {
-  if (!(value instanceof Tagged) || value.type !== "struct") return { name, schema: null, value };
-  return { name, ...(value as Tagged<"struct">).content };
 }
 
 /** A list of its own that holds the record's headers: the record's may be shared. */

@@ -4,6 +4,7 @@ import { invalid } from "../record/payload.ts";
 import type { Schema } from "../record/schema.ts";
 import { validateField } from "../record/validate-value.ts";
 import type { ConnectObject, ConnectValue, ContentOf, ValueType } from "../record/value.ts";
+import { inHashOrder } from "./java-hash.ts";
 import { MaskText } from "./mask-text.ts";
 import { copyOfMap, fieldOf, mapValue, structOf } from "./operand.ts";
 import { nonEmptyList, plainKey, plainRequired, replaceNullKey } from "./plain-key.ts";
@@ -20,7 +21,7 @@ class MaskField implements Transform {
 
   constructor(part: Part, settings: StageSettings) {
     this.#part = part;
-    this.#fields = new Set(settings.list("fields"));
+    this.#fields = new Set(inHashOrder([...new Set(settings.list("fields"))], (name) => name));
     const replacement = settings.textOrNull("replacement");
     this.#replacement = replacement === null ? null : new MaskText(replacement);
     this.#replaceNull = settings.flag("replace.null.with.default");

@@ -5,6 +5,7 @@ import { invalid } from "../record/payload.ts";
 import type { Field, Schema } from "../record/schema.ts";
 import { validateField } from "../record/validate-value.ts";
 import type { ConnectObject, ConnectValue } from "../record/value.ts";
+import { inHashOrder } from "./java-hash.ts";
 import { copyOfMap, fieldOf, structOf, textKey } from "./operand.ts";
 import { plainKey, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
@@ -35,7 +36,9 @@ class ReplaceField implements Transform {
     this.#excluded = new Set(settings.list("exclude"));
     this.#included = new Set(settings.list("include"));
     this.#renames = new Map(settings.list("renames").map((text) => renaming(text) ?? ["", ""]));
-    this.#origins = new Map([...this.#renames].sort(byJavaHash).map(([old, now]) => [now, old]));
+    this.#origins = new Map(
+      inHashOrder([...this.#renames], ([old]) => old).map(([old, now]) => [now, old]),
+    );
     this.#replaceNull = settings.flag("replace.null.with.default");
   }
 
@@ -89,21 +92,6 @@ class ReplaceField implements Transform {
     if (this.#excluded.has(name)) return false;
     return this.#included.size === 0 || this.#included.has(name);
   }
-}
-
-/** The order of a HashMap of few keys, where of two the later one counts. */
-function byJavaHash([one]: readonly [string, string], [other]: readonly [string, string]): number {
-  return bucketOf(one) - bucketOf(other);
-}
-
-/** Java makes a larger table from the thirteenth key on, which nobody renames to the same name. */
-const buckets = 16;
-
-function bucketOf(text: string): number {
-  let hash = 0;
-  for (let at = 0; at < text.length; at += 1)
-    hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
-  return (hash ^ (hash >>> 16)) & (buckets - 1);
 }
 
 /** `old:new`; undefined for anything else. Java's `split` takes no notice of colons at the end. */

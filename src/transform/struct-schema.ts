@@ -21,7 +21,8 @@ export function structLike(basics: Schema | null, fields: readonly Field[]): Sch
   return newSchema("struct", { name, version, doc, parameters, fields });
 }
 
-function unbuildable(message: string): RecordError {
+/** What SchemaBuilder refuses. */
+export function unbuildable(message: string): RecordError {
   return new RecordError("convert.schema_invalid", message);
 }
 
