@@ -7,6 +7,7 @@ import type { CheckCommandOptions } from "./command/check.ts";
 import type { LogOptions } from "./command/log-access.ts";
 import type { ReadOptions } from "./command/read.ts";
 import type { TopicCreateOptions, TopicListOptions } from "./command/topic.ts";
+import type { TransformOptions } from "./command/transform.ts";
 import type { WriteOptions } from "./command/write.ts";
 
 /** Connect's exit codes: 1 = wrong usage, 2 = a config cannot be used, 3 = the start failed. */
@@ -75,6 +76,23 @@ program
   .action(async (words: string[], options: CheckCommandOptions) => {
     const { checkCommand } = await import("./command/check.ts");
     process.exitCode = await checkCommand(words, options, process.argv.includes("--"));
+  });
+
+program
+  .command("transform")
+  .summary("try the transforms of a connector on records")
+  .description(
+    "Shows records before and after the transforms of a connector, and which transform dropped one or " +
+      "failed. Records are lines of JSON: whole ones as --json-lines has them, or just values.",
+  )
+  .argument("[connector]", "a connector file: properties, or JSON with name and config")
+  .option("--records <file>", "where the records are; default: stdin")
+  .option("--set <key=value>", "a key over those of the file; may be repeated", collect)
+  .addOption(new Option("--kind <kind>").choices(["sink", "source"]).default("sink"))
+  .option("--json-lines", "for programs: a request a line on stdin, an answer a line on stdout")
+  .action(async (file: string | undefined, options: TransformOptions) => {
+    const { transformCommand } = await import("./command/transform.ts");
+    process.exitCode = await transformCommand(file, options);
   });
 
 const topic = program
