@@ -12,6 +12,7 @@ import {
   parseValue,
   type SubmittedConfig,
 } from "../config/parse.ts";
+import { findConverter } from "../convert/converters.ts";
 import type { ConnectRecord } from "../record/connect-record.ts";
 import { javaClassOfError } from "../record/java-error.ts";
 import { plainKey } from "./plain-key.ts";
@@ -46,6 +47,7 @@ export function createSteps(config: SubmittedConfig): readonly Step[] {
   const predicateFactories = predicateAliases.map((alias) =>
     factoryOf(config, "predicates", alias, findPredicate),
   );
+  checkNegations(config, aliases);
   const settings = aliases.map((alias, at) =>
     readSettings(config, `transforms.${alias}.`, [...stepKeys, ...keysOf(factories, at)]),
   );
@@ -56,7 +58,8 @@ export function createSteps(config: SubmittedConfig): readonly Step[] {
     const own = settings[at] as StageSettings;
     const factory = factories[at] as StageFactory<Transform>;
     const transform = configured(() => factory.create(own));
-    const wanted = own.textOrNull("predicate");
+    // Other than all texts it is not trimmed.
+    const wanted = config[`transforms.${alias}.predicate`] ?? null;
     const { className } = factory;
     if (wanted === null) return { alias, className, transform, predicate: null, negate: false };
     const which = predicateAliases.indexOf(wanted);
@@ -107,26 +110,51 @@ function factoryOf<T>(
 ): StageFactory<T> {
   const key = `${kind}.${alias}.type`;
   const text = config[key] ?? null;
+  const wanted = kind === "transforms" ? "Transformation" : "Predicate";
   if (text === null) {
-    const wanted = kind === "transforms" ? "Transformation" : "Predicate";
     throw refused(invalidValue(key, null, `Not a ${wanted}`));
   }
-  const found = find(text.trim());
-  if (found.at === "missing") {
-    throw refused(invalidValue(key, text, `Class ${text} could not be found.`));
-  }
-  if (found.at === "wrong") throw refused(found.message);
-  const prefix = `${kind}.${alias}`;
-  if (
-    kind === "transforms" &&
-    Object.hasOwn(config, `${prefix}.negate`) &&
-    !Object.hasOwn(config, `${prefix}.predicate`)
-  ) {
+  const name = text.trim();
+  const found = find(name);
+  if (found.at === "found" && name !== text) {
     throw refused(
-      `Config '${prefix}.negate' was provided but there is no config '${prefix}.predicate' defining a predicate to be negated.`,
+      invalidValue(key, text, `Error getting config definition from ${wanted}: ${text}`),
     );
   }
-  return found.factory;
+  if (found.at === "found") return found.factory;
+  if (found.at === "wrong") throw refused(found.message);
+  if (interfaces.includes(name)) throw refused("This class is abstract and cannot be created.");
+  const other = otherClass(name);
+  throw refused(
+    other === undefined
+      ? invalidValue(key, text, `Class ${text} could not be found.`)
+      : `Class class ${other} does not implement the ${wanted} interface`,
+  );
+}
+
+const interfaces = [
+  "org.apache.kafka.connect.transforms.Transformation",
+  "org.apache.kafka.connect.transforms.predicates.Predicate",
+];
+
+/** The full name of a class that is there, though it is not of the kind that is asked for. */
+function otherClass(name: string): string | undefined {
+  if (/^java\.lang\.(Object|String|Integer|Long|Boolean)$/.test(name)) return name;
+  for (const found of [findTransform(name), findPredicate(name)]) {
+    if (found.at === "found") return found.factory.className;
+  }
+  return findConverter(name)?.className;
+}
+
+/** As Connect does, once all classes are found. */
+function checkNegations(config: SubmittedConfig, aliases: readonly string[]): void {
+  for (const alias of aliases) {
+    const [negate, predicate] = [`transforms.${alias}.negate`, `transforms.${alias}.predicate`];
+    if (!Object.hasOwn(config, negate) || Object.hasOwn(config, predicate)) continue;
+    throw refused(
+      `Config '${negate}' was provided but there is no config '${predicate}' defining a predicate to be negated.`,
+    );
+  }
 }
 
 function keysOf<T>(factories: readonly StageFactory<T>[], at: number): readonly CheckedKey[] {
