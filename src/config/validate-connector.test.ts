@@ -99,19 +99,9 @@ const refused: { name: string; config: SubmittedConfig; key: string }[] = [
     key: "offsets.storage.topic",
   },
   {
-    name: "a converter that comes later",
-    config: { "key.converter": "org.apache.kafka.connect.converters.LongConverter" },
-    key: "key.converter",
-  },
-  {
     name: "a converter nobody has",
     config: { "value.converter": "io.confluent.connect.avro.AvroConverter" },
     key: "value.converter",
-  },
-  {
-    name: "a character set",
-    config: { "value.converter": "String", "value.converter.converter.encoding": "UTF-16" },
-    key: "value.converter.converter.encoding",
   },
   {
     name: "client overrides",

@@ -139,8 +139,14 @@ export class CalendarFields {
     return first + (7 * (this.#value("weekOfYear", 1) - 1) + day) * dayMs;
   }
 
+  /** A day of the week that is none counts on, or back, in weeks from Monday, which is 1 then. */
   #weekDateMs(): number {
-    return this.#weekOfYearMs(this.#value("weekYear", 1970));
+    const start = this.#weekOfYearMs(this.#value("weekYear", 1970));
+    const day = this.#value("dayOfWeek", 1);
+    if (day >= 1 && day <= 7) return start;
+    const weeks = Math.floor((day - 1) / 7);
+    const iso = day - 7 * weeks;
+    return start + (7 * weeks + (iso % 7) - (day - 1)) * dayMs;
   }
 }
 

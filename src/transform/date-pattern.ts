@@ -164,8 +164,8 @@ function weekOf(ms: number, year: number): { year: number; week: number } {
 }
 
 function yearText(year: number, count: number): string {
-  // A week year may be 0 or less.
-  return count === 2 ? padded(Math.abs(year) % 100, 2) : padded(year, count);
+  // A week year may be 0 or less; the remainder keeps the sign.
+  return padded(count === 2 ? year % 100 : year, count);
 }
 
 function named(names: readonly string[], index: number, count: number): string {

@@ -12,7 +12,6 @@ export interface ReadZone {
  */
 const zoneHours: Readonly<Record<string, number>> = {
   UTC: 0,
-  UT: 0,
   GMT: 0,
   WET: 0,
   WEST: 1,
