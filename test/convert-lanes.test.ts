@@ -1,4 +1,4 @@
-/** The fused lanes give the bytes that reading and writing each value would give. */
+/** The fused lanes give the bytes that reading and writing each value would give, and so does the way of values. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RecordError } from "../src/base/error.ts";
@@ -10,7 +10,9 @@ import { parseExactJson, parseFirstJson } from "../src/record/exact-json.ts";
 import { invalid, readPayload } from "../src/record/payload.ts";
 import type { Schema } from "../src/record/schema.ts";
 import { parseSchemaText, readSchema, writeSchemaText } from "../src/record/schema-text.ts";
+import { writeData } from "../src/record/tagged-json.ts";
 import type { JsonObject, JsonValue } from "../src/record/value.ts";
+import { comparableJson } from "./harness/comparable-json.ts";
 import { randomFrom, randomSchema, randomValue } from "./harness/random-data.ts";
 
 const seed = Number(process.env["BULKHEAD_SEED"] ?? Math.floor(Math.random() * 1e9));
@@ -152,5 +154,82 @@ test(`of broken JSON just that is refused which cannot be read (seed ${seed})`, 
     const place = `round ${round}, ${broken}`;
     assert.equal(result.startsWith("error"), read.startsWith("error"), place);
     if (!read.startsWith("error")) assert.equal(result, read, place);
+  }
+});
+
+const converters: [string, Record<string, string>][] = [
+  ...settings.map((each): [string, Record<string, string>] => ["Json", each]),
+  ["String", {}],
+  ["String", { "converter.encoding": "UTF-16" }],
+  ...["ByteArray", "Boolean", "Short", "Integer", "Long", "Float", "Double"].map(
+    (name): [string, Record<string, string>] => [name, {}],
+  ),
+];
+
+/** In hexadecimal, for not all converters write text. */
+function hexOf(bytes: Uint8Array | null): string {
+  return bytes === null ? "tombstone" : Buffer.from(bytes).toString("hex");
+}
+
+function lane(converter: Converter, form: Form, text: string | null): string {
+  const plan = converter.sourcePlan(form);
+  if (text === null) return hexOf(plan.nullValue());
+  const bytes = Buffer.from(text);
+  if (plan.lane.at === "typed") return hexOf(plan.lane.convert(bytes, 0, bytes.length));
+  if (plan.lane.at === "copy") return hexOf(bytes);
+  return hexOf(Buffer.concat([plan.lane.prefix, bytes, plan.lane.suffix]));
+}
+
+test(`values and lanes become the same bytes in every converter (seed ${seed})`, () => {
+  const random = randomFrom(seed + 3);
+  const made = converters.map(([name, options]) => createConverter(name, options, "value"));
+  for (let round = 0; round < rounds / 2; round += 1) {
+    const schema = randomSchema(random, round % 2 === 0 ? 0 : 3);
+    const value = randomValue(random, schema);
+    const form: Form = { encoding: "json", schema: writeSchemaText(schema, plainStyle) };
+    const text = value === null ? null : writePayload(schema, value, plainStyle);
+    made.forEach((converter, index) => {
+      const place: string = `round ${round}, ${converters[index]}, ${form.schema} ${text}`;
+      const plain = outcome(() => hexOf(converter.fromConnect({ schema, value })));
+      assert.equal(
+        plain,
+        outcome(() => lane(converter, form, text)),
+        place,
+      );
+    });
+  }
+});
+
+test(`bytes of values are read back as the same data, by lanes too (seed ${seed})`, () => {
+  const random = randomFrom(seed + 4);
+  const keeping = { "replace.null.with.default": "false" };
+  for (let round = 0; round < rounds / 2; round += 1) {
+    const schema = randomSchema(random);
+    const value = randomValue(random, schema);
+    for (const options of [keeping, { ...keeping, "decimal.format": "NUMERIC" }]) {
+      const converter = createConverter("Json", options, "value");
+      let bytes: Uint8Array | null;
+      try {
+        bytes = converter.fromConnect({ schema, value });
+      } catch (error) {
+        if (!(error instanceof RecordError)) throw error;
+        continue;
+      }
+      assert.ok(bytes !== null);
+      const wanted = comparableJson(parseExactJson(writeData({ schema, value })));
+      // Twice: the second time the schema is known.
+      for (const _ of [1, 2]) {
+        const data = converter.toConnect(bytes, 0, bytes.length);
+        const place: string = `round ${round}, ${Buffer.from(bytes)}`;
+        assert.equal(comparableJson(parseExactJson(writeData(data))), wanted, place);
+        assert.equal(hexOf(converter.fromConnect(data)), hexOf(bytes), place);
+        const written =
+          data.value === null
+            ? "null"
+            : writePayload(data.schema, data.value as JsonValue, plainStyle);
+        const shown = `${writeSchemaText(data.schema as Schema, plainStyle)} ${written}`;
+        assert.equal(sink(converter, Buffer.from(bytes)), shown, place);
+      }
+    }
   }
 });
