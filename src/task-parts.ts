@@ -3,7 +3,7 @@ import { systemClock } from "./base/clock.ts";
 import { withoutPrefix } from "./config/kafka-clients.ts";
 import type { ConverterChoice, WorkerConfig } from "./config/worker-config.ts";
 import type { Converter, ConverterUse } from "./convert/converter.ts";
-import { createConverter } from "./convert/converters.ts";
+import { createConverter, findConverter } from "./convert/converters.ts";
 import type { Kafka } from "./kafka/kafka.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { PluginClass, PluginProcesses } from "./plugin/plugin.ts";
@@ -35,6 +35,11 @@ export function taskPartsFor(
       keyConverter: converter(config.keyConverter, "key"),
       valueConverter: converter(config.valueConverter, "value"),
       headerConverter: converter(config.headerConverter, "header"),
+      converterClasses: {
+        key: classOf(spec, config.keyConverter, "key"),
+        value: classOf(spec, config.valueConverter, "value"),
+        header: classOf(spec, config.headerConverter, "header"),
+      },
       acquireProcess: (signal) => processes.acquire({ plugin, connector, task }, signal),
       logger: shared.logger.child({ connector, task, plugin: plugin.name, attempt }),
       clock: systemClock,
@@ -51,4 +56,9 @@ function converterOf(spec: TaskSpec, worker: ConverterChoice, use: ConverterUse)
   const own = spec.connectorConfig[`${use}.converter`];
   if (own === undefined) return createConverter(worker.className, worker.config, use);
   return createConverter(own, withoutPrefix(spec.connectorConfig, `${use}.converter.`), use);
+}
+
+function classOf(spec: TaskSpec, worker: ConverterChoice, use: ConverterUse): string {
+  const name = spec.connectorConfig[`${use}.converter`] ?? worker.className;
+  return findConverter(name)?.className ?? name;
 }

@@ -12,6 +12,8 @@ interface Refusal {
   /** Which values ask for the feature; the default of the key must not. */
   readonly asks: (value: string) => boolean;
   readonly instead: string;
+  /** Where only connectors of one kind cannot do it yet. */
+  readonly kind?: "source";
 }
 
 const set = (value: string) => value !== "";
@@ -21,10 +23,20 @@ const isNot = (harmless: string) => (value: string) => value.toLowerCase() !== h
 const refusals: readonly Refusal[] = [
   { key: "transforms", asks: set, instead: "remove it, or transform records in the connector" },
   { key: "predicates", asks: set, instead: "remove it" },
-  { key: "errors.tolerance", asks: isNot("none"), instead: "remove it or set it to none" },
+  {
+    key: "errors.tolerance",
+    asks: isNot("none"),
+    instead: "remove it or set it to none",
+    kind: "source",
+  },
   { key: "errors.retry.timeout", asks: isNot("0"), instead: "remove it or set it to 0" },
-  { key: "errors.log.enable", asks: isTrue, instead: "remove it or set it to false" },
-  { key: "errors.deadletterqueue.topic.name", asks: set, instead: "remove it" },
+  {
+    key: "errors.log.enable",
+    asks: isTrue,
+    instead: "remove it or set it to false",
+    kind: "source",
+  },
+  { key: "errors.deadletterqueue.topic.name", asks: set, instead: "remove it", kind: "source" },
   {
     key: /^topic\.creation\./,
     asks: set,
@@ -48,12 +60,17 @@ const refusals: readonly Refusal[] = [
 const providerReference = /\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}/;
 
 /** One problem for each key that asks for something this version lacks, in the order of the config. */
-export function refusedKeys(config: SubmittedConfig): ConfigProblem[] {
+export function refusedKeys(config: SubmittedConfig, kind: string): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const [key, value] of Object.entries(config)) {
     if (value === null) continue;
     const trimmed = value.trim();
-    const row = refusals.find((each) => matches(each.key, key) && each.asks(trimmed));
+    const row = refusals.find(
+      (each) =>
+        matches(each.key, key) &&
+        each.asks(trimmed) &&
+        (each.kind === undefined || each.kind === kind),
+    );
     if (row) problems.push({ key, message: `${key} ${unsupported}: ${row.instead}` });
     const reference = providerReference.exec(value);
     if (reference) problems.push({ key, message: providerMessage(key, reference[1] ?? "") });

@@ -69,8 +69,8 @@ const refused: { name: string; config: SubmittedConfig; key: string }[] = [
   { name: "retries", config: { "errors.retry.timeout": "-1" }, key: "errors.retry.timeout" },
   { name: "an error log", config: { "errors.log.enable": "true" }, key: "errors.log.enable" },
   {
-    name: "dead letters",
-    config: { ...goodSink, "errors.deadletterqueue.topic.name": "dlq" },
+    name: "dead letters of a source",
+    config: { "errors.deadletterqueue.topic.name": "dlq" },
     key: "errors.deadletterqueue.topic.name",
   },
   {
@@ -115,6 +115,16 @@ const refused: { name: string; config: SubmittedConfig; key: string }[] = [
     key: "restart.policy",
   },
 ];
+
+test("a sink may tolerate records, log them and have dead letters", async () => {
+  const infos = await validate({
+    ...goodSink,
+    "errors.tolerance": "all",
+    "errors.log.enable": "true",
+    "errors.deadletterqueue.topic.name": "dlq",
+  });
+  assert.deepEqual(errorsOf(infos), {});
+});
 
 for (const { name, config, key } of refused) {
   test(`a connector that asks for ${name} is refused with the key's name`, async () => {

@@ -92,7 +92,7 @@ export async function validateConnector<C extends ConnectorClass>(
   for (const each of checked.values()) entries.set(each.key.name, entryOf(each));
   for (const each of checkKeys(own, config).values()) entries.set(each.key.name, entryOf(each));
   addNulls(entries, config, own);
-  addRefusals(entries, config, checked);
+  addRefusals(entries, config, checked, cls.kind);
   await addOwnAnswer(entries, cls, config, parts);
   addRecommendations(entries, versions, config, parts.worker);
 
@@ -272,8 +272,9 @@ function addRefusals(
   entries: Map<string, Entry>,
   config: SubmittedConfig,
   checked: Map<string, CheckedValue>,
+  kind: string,
 ): void {
-  for (const { key, message } of refusedKeys(config)) {
+  for (const { key, message } of refusedKeys(config, kind)) {
     // A value that cannot be used by Connect's own rules needs no second reason.
     const wrongAnyway = checked.has(key) && (entries.get(key)?.value.errors.length ?? 0) > 0;
     if (!wrongAnyway) addError(entries, key, message);

@@ -10,6 +10,7 @@ import type { Failure, OwnRecord, OwnValue, Run, SinkEvent, SinkOffset } from ".
 import { type DeadLetter, letterErrorOfPlugin, type RecordPlace } from "./dead-letter.ts";
 import type { DeadLetterQueue } from "./dead-letter-queue.ts";
 import { isTrue } from "./dead-letter-settings.ts";
+import { logFailure } from "./failure-log.ts";
 import { type OriginalRecord, OriginalRecords } from "./original-record.ts";
 import type { TaskParts, TaskSpec } from "./task.ts";
 import { failureError, toleranceExceeded, unrecoverable } from "./task-failure.ts";
@@ -146,7 +147,8 @@ export class ErrantRecords {
   async #take(report: Report): Promise<void> {
     const { failure, done } = report;
     const letter = await this.#letterOf(report);
-    this.#log(letter, failure);
+    const record = { ...letter, timestampType: 1 };
+    logFailure(this.#spec, this.#parts, putStep, record, failureError(failure));
     const queue = this.#queue;
     if (queue !== undefined) {
       await queue.room(this.#closing.signal);
@@ -197,22 +199,6 @@ export class ErrantRecords {
         value: bytesOf(headerConverter, value),
       })),
     };
-  }
-
-  #log(letter: DeadLetter, failure: Failure): void {
-    const { connectorConfig: config, id } = this.#spec;
-    if (!isTrue(config["errors.log.enable"])) return;
-    const { original, timestampMs } = letter;
-    const which =
-      original === null || !isTrue(config["errors.log.include.messages"])
-        ? ""
-        : `, where consumed record is {topic='${original.topic}', partition=${original.partition}, ` +
-          `offset=${original.offset}, timestamp=${timestampMs}, timestampType=CreateTime}`;
-    this.#parts.logger.error(
-      { err: failureError(failure) },
-      `Error encountered in task ${id.connector}-${id.task}. Executing stage '${putStep.stage}' ` +
-        `with class '${putStep.className}'${which}.`,
-    );
   }
 }
 

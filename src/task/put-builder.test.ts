@@ -58,3 +58,26 @@ test("a batch that is full says so, but the first record always fits", () => {
   assert.equal(builder.count, 0);
   assert.equal(builder.columns().arena.length, 0);
 });
+
+test("a record that is taken back leaves nothing behind, whatever of it was there", () => {
+  const bytes = Buffer.from("0123456789");
+  const limits = { recordsMax: 10, bytesMax: 1_000_000, arenaBytesGoal: 1_000_000 };
+  const add = (builder: PutBuilder, offset: number, upTo: "value" | "header") => {
+    builder.record(1, 0, offset, 5, 1);
+    builder.key(1, bytes, 0, 2);
+    builder.value(2, bytes, 2, 5);
+    builder.header(1, 0, bytes, 5, 6);
+    if (upTo === "header") builder.header(offset, 0, bytes, 6, 7);
+  };
+  const plain = new PutBuilder(limits);
+  const taken = new PutBuilder(limits);
+  for (const offset of [1, 2, 3]) {
+    add(plain, offset, "header");
+    add(taken, 90 + offset, offset === 2 ? "value" : "header");
+    taken.undo();
+    add(taken, offset, "header");
+  }
+  add(taken, 99, "header");
+  taken.undo();
+  assert.deepEqual(taken.columns(), plain.columns());
+});

@@ -40,6 +40,12 @@ class Column<A extends Uint32Array | Float64Array> {
     this.uniform = true;
   }
 
+  /** The last values are taken back; what was equal stays so. */
+  shrink(length: number): void {
+    this.length = length;
+    if (length <= 1) this.uniform = true;
+  }
+
   all(): A {
     return this.values.subarray(0, this.length) as A;
   }
@@ -58,6 +64,8 @@ export class PutBuilder {
   readonly #limits: PutLimits;
   #arena = Buffer.allocUnsafeSlow(256 * 1_024);
   #used = 0;
+  /** Where the arena of the last record begins. */
+  #recordStart = 0;
   readonly #keySizes = new Column(uints);
   readonly #valueSizes = new Column(uints);
   readonly #keyForms = new Column(uints);
@@ -89,6 +97,30 @@ export class PutBuilder {
     return this.#used + bytes + 64 * slots + 4_096 <= this.#limits.bytesMax;
   }
 
+  /** Takes back the record that was begun last, however far it came. */
+  undo(): void {
+    const last = this.count - 1;
+    const headers = this.#headerNames.length - (this.#headerCounts.values[last] as number);
+    for (const column of [
+      this.#topics,
+      this.#partitions,
+      this.#offsets,
+      this.#timestamps,
+      this.#timestampTypes,
+      this.#headerCounts,
+      this.#keyForms,
+      this.#keySizes,
+      this.#valueForms,
+      this.#valueSizes,
+    ]) {
+      column.shrink(last);
+    }
+    for (const column of [this.#headerNames, this.#headerForms, this.#headerSizes]) {
+      column.shrink(Math.min(headers, column.length));
+    }
+    this.#used = this.#recordStart;
+  }
+
   /** Starts a record. Add key, value and headers after it, in this order. */
   record(
     topic: number,
@@ -97,6 +129,7 @@ export class PutBuilder {
     timestampMs: number,
     timestampType: number,
   ): void {
+    this.#recordStart = this.#used;
     this.#topics.push(topic);
     this.#partitions.push(partition + 1);
     this.#offsets.push(offset);

@@ -131,9 +131,10 @@ export class SinkDelivery implements RebalanceListener {
         if (!(await this.#goBack(one, spans))) return;
         spans = [];
       }
+      await this.#records.room(this.#interrupt.signal);
       this.#records.start(one);
       for (;;) {
-        const { full, nextOffset } = this.#fill(one);
+        const { full, nextOffset } = this.#records.fill(one);
         const { topic, partition } = one;
         spans.push({ topic, partition, offset: nextOffset, upTo: this.#builder.count });
         if (!full) break;
@@ -155,16 +156,6 @@ export class SinkDelivery implements RebalanceListener {
     const { topic, partition, firstOffset, nextOffset } = to;
     this.#positions.restart({ topic, partition, offset: Math.min(firstOffset, nextOffset) });
     return true;
-  }
-
-  #fill(fetched: Fetched): { full: boolean; nextOffset: number } {
-    try {
-      return this.#records.fill(fetched);
-    } catch (error) {
-      this.#parts.meter.totalRecordFailures += 1;
-      this.#parts.meter.totalRecordErrors += 1;
-      throw error;
-    }
   }
 
   async assigned(partitions: readonly PartitionOffset[]): Promise<void> {

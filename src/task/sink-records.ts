@@ -11,6 +11,7 @@ import type { IdMax, SinkStream } from "../plugin/plugin.ts";
 import { type Form, nullForm } from "../record/columns.ts";
 import { noBytes } from "../record/record-slice.ts";
 import type { PutBuilder } from "./put-builder.ts";
+import type { ReadStage, SinkFailures } from "./sink-failures.ts";
 
 /** The contract's last id, less what the headers of one record may add on the way. */
 const idMax: IdMax = 65_535;
@@ -72,19 +73,29 @@ export class SinkRecords {
   /** Form and name ids of the record at hand. */
   readonly #ids = { key: 0, value: 0 };
   readonly #bytesMax: number;
+  readonly #failures: SinkFailures;
+  /** What the record at hand is going through. */
+  #stage: ReadStage = "KEY_CONVERTER";
 
   constructor(
     converters: SinkConverters,
     stream: SinkStream,
     builder: PutBuilder,
     bytesMax: number,
+    failures: SinkFailures,
   ) {
+    this.#failures = failures;
     this.#converters = converters;
     this.#stream = stream;
     this.builder = builder;
     this.#keyIds = new StreamIds(stream);
     this.#valueIds = new StreamIds(stream);
     this.#bytesMax = bytesMax;
+  }
+
+  /** Waits for what records that fail take. */
+  room(signal: AbortSignal): Promise<void> {
+    return this.#failures.room(signal);
   }
 
   /** Begins with these batches; take them with `fill`. */
@@ -128,11 +139,19 @@ export class SinkRecords {
         const added = this.#convertAndAdd(fetched) || this.#addWithNewIds(fetched);
         if (!added) return { full: true, nextOffset: cursor.offset };
       } catch (error) {
-        throw this.#failed(fetched, cursor.offset, error);
+        if (!this.#leftOut(fetched, error)) throw this.#failed(fetched, cursor.offset, error);
       }
       this.#held = cursor.next();
     }
     return { full: false, nextOffset: fetched.nextOffset };
+  }
+
+  /** Whether the connector's policy goes on without the record at hand. */
+  #leftOut(fetched: Fetched, error: unknown): boolean {
+    if (!(error instanceof RecordError)) return false;
+    const isBegun = this.#stage === "HEADER_CONVERTER";
+    if (isBegun) this.builder.undo();
+    return this.#failures.leaveOut(fetched, this.#cursor, this.#stage, error);
   }
 
   /** An empty builder always has room, so then it was the ids that ran out. */
@@ -147,7 +166,9 @@ export class SinkRecords {
     const key = this.#key;
     const value = this.#value;
     const { bytes } = cursor;
+    this.#stage = "KEY_CONVERTER";
     this.#converters.key.toPlugin(bytes, cursor.keyStart, cursor.keyEnd, key);
+    this.#stage = "VALUE_CONVERTER";
     const keySize = key.start < 0 ? 0 : key.end - key.start;
     this.#converters.value.toPlugin(bytes, cursor.valueStart, cursor.valueEnd, value);
     const valueSize = value.start < 0 ? 0 : value.end - value.start;
@@ -167,6 +188,7 @@ export class SinkRecords {
     builder.record(topicId, partition, offset, timestampMs, timestampType);
     builder.key(this.#ids.key, key.bytes, key.start, key.end);
     builder.value(this.#ids.value, value.bytes, value.start, value.end);
+    this.#stage = "HEADER_CONVERTER";
     for (let index = 0; index < cursor.headerCount; index += 1) this.#addHeader(index);
     return true;
   }

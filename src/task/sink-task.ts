@@ -9,6 +9,7 @@ import { DeadLetterQueue } from "./dead-letter-queue.ts";
 import { ProcessTask } from "./process-task.ts";
 import { PutBuilder } from "./put-builder.ts";
 import { SinkDelivery } from "./sink-delivery.ts";
+import { SinkFailures } from "./sink-failures.ts";
 import { SinkRecords } from "./sink-records.ts";
 import { subscription } from "./subscription.ts";
 import { taskStart } from "./task-failure.ts";
@@ -89,7 +90,14 @@ export class SinkTask extends ProcessTask<SinkStream> {
       arenaBytesGoal: Math.min(putBytesGoal, messageBytesMax / 2),
     });
     const { keyConverter: key, valueConverter: value, headerConverter: header } = this.parts;
-    const records = new SinkRecords({ key, value, header }, stream, builder, messageBytesMax);
+    const failures = new SinkFailures(this.spec, this.parts, this.#letters);
+    const records = new SinkRecords(
+      { key, value, header },
+      stream,
+      builder,
+      messageBytesMax,
+      failures,
+    );
     return new SinkDelivery(this.spec, this.parts, stream, records, this.#letters);
   }
 

@@ -46,6 +46,8 @@ export interface TaskParts {
   readonly keyConverter: Converter;
   readonly valueConverter: Converter;
   readonly headerConverter: HeaderConverter;
+  /** Their Java names, for reports of records. */
+  readonly converterClasses: Readonly<Record<"key" | "value" | "header", string>>;
   readonly acquireProcess: (signal: AbortSignal) => Promise<ProcessLease>;
   readonly logger: Logger;
   readonly clock: Clock;

@@ -77,6 +77,7 @@ export function taskParts(lease: ProcessLease, kafka: Partial<Kafka>): TaskParts
     keyConverter: passThrough,
     valueConverter: passThrough,
     headerConverter: passThrough,
+    converterClasses: { key: "K", value: "V", header: "H" },
     acquireProcess: async () => lease,
     logger: silentLogger(),
     clock: systemClock,
