@@ -159,7 +159,12 @@ class TimestampConverter implements Transform {
       if (type !== "int64") throw invalid(`Expected Unix timestamp to be a Long, ${found()}`);
       return inUnits(BigInt(contentOf("int64", schema, value)), this.#unit, msNanos);
     }
-    if (type === "date") return BigInt(contentOf("date", schema, value));
+    if (type === "date") {
+      const ms = contentOf("date", schema, value);
+      // A struct may bear a date's name: SetSchemaMetadata gives any.
+      if (typeof ms === "bigint" || Number.isSafeInteger(ms)) return BigInt(ms);
+      throw javaError("ClassCastException", `the schema is ${form}'s, the value is not`);
+    }
     throw invalid(`Expected ${form} to be a java.util.Date, ${found()}`);
   }
 
