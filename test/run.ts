@@ -4,7 +4,15 @@
  * any other argument keeps only the test files whose path contains it.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { run } from "node:test";
@@ -63,11 +71,11 @@ await main();
 async function main(): Promise<void> {
   const words = process.argv.slice(2);
   const named = suites.filter((suite) => words.includes(suite.name));
-  // What runs the program tries the one of this tree.
-  const chosen =
-    named.length > 0
-      ? suites.filter((suite) => suite.name === "build" || named.includes(suite))
-      : suites;
+  const chosen = named.length > 0 ? named : suites;
+  if (!existsSync(join(root, "dist", "main.js")) && !chosen.some(({ name }) => name === "build")) {
+    // In a fresh clone a suite that is named alone has no program to try.
+    await command(process.execPath, [join(root, "src", "checkout.mjs"), "build"]);
+  }
   let passed = 0;
   let failed = 0;
   let skipped = 0;

@@ -10,12 +10,6 @@ import { keyInfo, noSuchVersion } from "../config/validate-connector.ts";
 import type { ConfigInfos } from "../config/validation.ts";
 import { meetsWish, parseVersionWish, type VersionWish } from "../config/version-range.ts";
 import type { PluginCatalog, PluginKind } from "../plugin/plugin.ts";
-import {
-  findPredicate,
-  findTransform,
-  predicateFactories,
-  transformFactories,
-} from "../transform/stage-classes.ts";
 import { type Answer, validationAnswer } from "./http-error.ts";
 import { parseConfigBody } from "./json-body.ts";
 import { type Call, param, queryFlag, type Resource } from "./resource.ts";
@@ -34,13 +28,20 @@ interface OwnClass {
   readonly keys: readonly ConfigKey[];
 }
 
-const ownClasses: readonly OwnClass[] = [
-  ...transformFactories.map((factory): OwnClass => ({ ...factory, kinds: ["transformation"] })),
-  ...predicateFactories.map((factory): OwnClass => ({ ...factory, kinds: ["predicate"] })),
-  ...knownConverters,
-];
+/** Loaded when somebody asks: a worker may run for years without that. */
+async function ownClasses(): Promise<readonly OwnClass[]> {
+  const { transformFactories, predicateFactories } = await import("../transform/stage-classes.ts");
+  return [
+    ...transformFactories.map((factory): OwnClass => ({ ...factory, kinds: ["transformation"] })),
+    ...predicateFactories.map((factory): OwnClass => ({ ...factory, kinds: ["predicate"] })),
+    ...knownConverters,
+  ];
+}
 
-function findOwnClass(name: string): { readonly keys: readonly ConfigKey[] } | undefined {
+async function findOwnClass(
+  name: string,
+): Promise<{ readonly keys: readonly ConfigKey[] } | undefined> {
+  const { findPredicate, findTransform } = await import("../transform/stage-classes.ts");
   for (const find of [findTransform, findPredicate]) {
     const found = find(name);
     if (found.at === "found") return found.factory;
@@ -83,7 +84,7 @@ async function list({ catalog, converterVersion }: PluginParts, call: Call): Pro
     type: kind,
     ...(version === "" ? {} : { version }),
   }));
-  for (const { className, kinds } of ownClasses) {
+  for (const { className, kinds } of await ownClasses()) {
     for (const kind of kinds)
       found.push({ class: className, type: kind, version: converterVersion });
   }
@@ -102,7 +103,7 @@ async function keysOf({ catalog, converterVersion }: PluginParts, call: Call): P
   const name = param(call, "name");
   await catalog.look({ name, signal: AbortSignal.timeout(lookMsMax) });
   const versions = catalog.versions(name);
-  const ownClass = versions.length === 0 ? findOwnClass(name) : undefined;
+  const ownClass = versions.length === 0 ? await findOwnClass(name) : undefined;
   if (versions.length === 0 && !ownClass) {
     throw new RequestError("rest.plugin_unknown", `Unknown plugin ${name}.`, { status: 404 });
   }

@@ -12,7 +12,7 @@ import { waitFor } from "../harness/wait-for.ts";
 
 const run = promisify(execFile);
 /** Packed. */
-const packageBytesMax = 2_000_000;
+const packageBytesMax = 2_500_000;
 const cleanups: (() => Promise<void>)[] = [];
 
 interface Packed {
