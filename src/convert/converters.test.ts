@@ -154,3 +154,30 @@ for (const encoding of ["ISO-8859-1", "UTF-16", "UTF-16LE", "windows-1252", "Shi
     assert.equal(Buffer.from(out.bytes.subarray(out.start, out.end)).toString(), sent);
   });
 }
+
+const contradictions: readonly [string, string, string, string][] = [
+  ["Short", "int16", "99999", "Failed to serialize to short (was class java.lang.Long): "],
+  ["Integer", "int32", "[1]", "Failed to serialize to integer (was class java.util.ArrayList): "],
+  ["Long", "int64", "1.5", "Failed to serialize to long (was class java.lang.Double): "],
+  ["Long", "int64", "9".repeat(20), "Failed to serialize to long (was class java.lang.Long): "],
+  ["Double", "double", '"x"', "Failed to serialize to double (was class java.lang.String): "],
+  [
+    "Boolean",
+    "boolean",
+    "1",
+    "BooleanConverter is not compatible with objects of type class java.lang.Long",
+  ],
+];
+
+for (const [name, type, text, message] of contradictions) {
+  test(`${name} refuses ${text} that a plugin sends as ${type}`, () => {
+    const form: Form = { encoding: "json", schema: `{"type":"${type}"}` };
+    const { lane } = createConverter(name, {}, "value").sourcePlan(form);
+    assert.ok(lane.at === "typed");
+    const arena = Buffer.from(text);
+    assert.throws(() => lane.convert(arena, 0, arena.length), {
+      code: "convert.data_invalid",
+      message,
+    });
+  });
+}

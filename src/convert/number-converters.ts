@@ -1,6 +1,6 @@
 /** Converters for numbers and booleans of a fixed size, big-endian, as Kafka's own serializers write them. */
 import { Buffer } from "node:buffer";
-import { plainStyle } from "../record/canonical-json.ts";
+import { floatingOf, plainStyle } from "../record/canonical-json.ts";
 import type { Form } from "../record/columns.ts";
 import type { Data } from "../record/connect-record.ts";
 import { javaDouble, javaFloat } from "../record/java-text.ts";
@@ -8,7 +8,7 @@ import { contentOf, javaNameOf, typeOf } from "../record/java-value.ts";
 import { invalid } from "../record/payload.ts";
 import { javaTypeName, newSchema, type Schema, type SchemaType } from "../record/schema.ts";
 import { writeSchemaText } from "../record/schema-text.ts";
-import { Floating, type ValueType } from "../record/value.ts";
+import { Floating, type JsonValue, javaClassOf, Tagged, type ValueType } from "../record/value.ts";
 import type { Converter, ConverterFactory, SinkPiece, SourcePlan } from "./converter.ts";
 import { formValue, schemaOf } from "./form-value.ts";
 
@@ -126,8 +126,13 @@ class FixedConverter implements Converter {
     }
     const type = typeOf(schema, value);
     if (type === null) return null;
-    if (type !== valueType) {
-      const found = `class ${javaNameOf(schema, value)}`;
+    const isTagged = value instanceof Tagged;
+    if (type !== valueType || !(isTagged || fits(this.#type, value as JsonValue))) {
+      // A payload that its schema does not allow is of the class that its own text tells.
+      const isPayload = type === valueType && !isTagged;
+      const found = isPayload
+        ? javaClassOf(value as JsonValue)
+        : `class ${javaNameOf(schema, value)}`;
       throw invalid(
         isBoolean
           ? `${name}Converter is not compatible with objects of type ${found}`
@@ -162,6 +167,15 @@ class FixedConverter implements Converter {
     if (schemaType === "double") return quotedUnlessFinite(javaDouble(value as number));
     return schemaType === "float" ? quotedUnlessFinite(javaFloat(value as number)) : String(value);
   }
+}
+
+/** Whether a payload, as a plugin may send it, is one of the type. */
+function fits({ schemaType, size }: FixedType, value: JsonValue): boolean {
+  if (schemaType === "boolean") return typeof value === "boolean";
+  if (schemaType === "float" || schemaType === "double") return floatingOf(value) !== undefined;
+  if (typeof value !== "number" && typeof value !== "bigint") return false;
+  const exact = BigInt(value);
+  return exact === BigInt.asIntN(8 * size, exact);
 }
 
 /** JSON has no such numbers; as payloads they are texts. */
