@@ -13,7 +13,6 @@ export interface KnownDifference {
 
 const topics = "the topics endpoints come later";
 const offsets = "the offsets endpoints come later";
-const deadLetters = "a dead letter topic is refused";
 
 export const knownDifferences: readonly KnownDifference[] = [
   { case: "create-sink", steps: [4], why: topics },
@@ -24,5 +23,4 @@ export const knownDifferences: readonly KnownDifference[] = [
   { case: "lifecycle-unknown", steps: [10, 11], why: offsets },
   { case: "names-space", steps: [5], why: topics },
   { case: "names-unicode", steps: [5], why: topics },
-  { case: "validate-topics", steps: [3, 4, 7, 8], why: deadLetters },
 ];
