@@ -171,7 +171,7 @@ run(sink({ class: "fixture.Twisted", put() {} }));
   test("keys of sinks that this version lacks are refused by their names", async () => {
     const sink = { "connector.class": "FileStreamSink", file: "/nowhere/at/all", topics: "lines" };
     const asked = {
-      "errors.deadletterqueue.topic.name": "dead",
+      "errors.retry.timeout": "5",
       "consumer.override.max.poll.records": "1",
     };
     const problems = problemsIn(await refusal("refused", { ...sink, ...asked }));
