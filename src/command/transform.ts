@@ -138,7 +138,8 @@ class Viewer {
 
   end(): void {
     const { failed } = this;
-    process.stderr.write(`${this.#shown} records: ${this.#dropped} dropped, ${failed} failed\n`);
+    const records = this.#shown === 1 ? "1 record" : `${this.#shown} records`;
+    process.stderr.write(`${records}: ${this.#dropped} dropped, ${failed} failed\n`);
   }
 
   /** Undefined when the record came through, else what became of it. */
