@@ -240,7 +240,9 @@ test("on.exit=restart starts it again, and skip.lines leaves out what was read b
     "on.exit": "restart",
     "restart.delay.ms": "1",
   });
-  assert.deepEqual(await counting.reader.until(3), ["from 0", "from 1", "from 2"]);
+  // It goes on restarting, so later lines may have come too.
+  const counted = (await counting.reader.until(3)).slice(0, 3);
+  assert.deepEqual(counted, ["from 0", "from 1", "from 2"]);
   assert.equal(await stop(counting.task), undefined);
   const file = join(place.directory, "list");
   writeFileSync(file, "a\nb\n");
