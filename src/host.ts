@@ -11,7 +11,8 @@ import { connectVersion, productVersion } from "./base/version.ts";
 import { soloMember } from "./cluster/solo-member.ts";
 import { workerId } from "./config/listener.ts";
 import type { SubmittedConfig } from "./config/parse.ts";
-import { refuseInvalid, validateConnector } from "./config/validate-connector.ts";
+import { topicGroups } from "./config/topic-creation.ts";
+import { refuseInvalid } from "./config/validate-connector.ts";
 import type { ConfigInfos } from "./config/validation.ts";
 import { parseWorkerConfig, type WorkerConfig } from "./config/worker-config.ts";
 import { createConnector } from "./connector/connector-runner.ts";
@@ -33,6 +34,7 @@ import type { StatusStore } from "./store/store.ts";
 import { openStores, type Stores, topicsOfNoPlugin } from "./stores.ts";
 import { createTask } from "./task/create-task.ts";
 import { taskPartsFor } from "./task-parts.ts";
+import { validateSubmitted } from "./validate-submitted.ts";
 import { createLocalWorker } from "./worker/local-worker.ts";
 import type { StatusReport, Worker } from "./worker/worker.ts";
 import { openWorkerLog, type WorkerLog } from "./worker-log.ts";
@@ -111,9 +113,11 @@ class Host {
     const processes = await this.#openProcesses(stores);
     const catalog = await this.#openPlugins(processes);
     const classes = new ConnectorClasses(catalog, processes.attached);
-    const worker = this.#createWorker(kafka, classes, stores, processes);
+    const worker = this.#createWorker(kafka, catalog, classes, stores, processes);
     this.#worker = worker;
-    const validate = (submitted: SubmittedConfig) => this.#validate(submitted, classes, processes);
+    const { signal } = this.#scope;
+    const scene = { catalog, config: this.#config, classes, processes, signal };
+    const validate = (submitted: SubmittedConfig) => validateSubmitted(submitted, scene);
     const herder = this.#createHerder(kafka, classes, stores, worker, processes, validate);
     const rest = await createRestServer({
       herder,
@@ -127,6 +131,10 @@ class Host {
       runningTasks: () => runningTasks(worker),
       processes: () => processes.processes(),
       reachLog: () => log.reach(),
+      topicTracking: {
+        isOn: this.#config.topicTrackingEnable,
+        mayReset: this.#config.topicTrackingAllowReset,
+      },
     });
     this.#boundPort = Number(new URL(rest.url).port);
     const failed = this.#run(herder);
@@ -219,6 +227,7 @@ class Host {
 
   #createWorker(
     kafka: Kafka,
+    catalog: PluginCatalog,
     classes: ConnectorClasses,
     stores: Stores,
     processes: PluginProcesses,
@@ -233,13 +242,18 @@ class Host {
       findClass: (wanted) => classes.find(wanted),
       lookForClass: (wanted, signal) => classes.look(wanted, signal),
       processes,
+      checkConnector: ({ kind }, submitted) => {
+        if (kind === "source") topicGroups(submitted, config.topicCreationEnable);
+      },
       createConnector,
       createTask,
       taskParts: taskPartsFor({
+        catalog,
         kafka: withClientConfig(kafka, config.clients),
         config,
         offsets: stores.offsets,
         topicsRefused: topicsOfNoPlugin,
+        useTopic: (id, topic) => stores.statuses.useTopic(id, topic),
         processes,
         logger: this.#loggerOf("task"),
       }),
@@ -314,26 +328,6 @@ class Host {
     });
     failed.catch(() => undefined);
     return failed;
-  }
-
-  async #validate(
-    submitted: SubmittedConfig,
-    classes: ConnectorClasses,
-    processes: PluginProcesses,
-  ): Promise<ConfigInfos> {
-    const { keyConverter, valueConverter, headerConverter } = this.#config;
-    await classes.look(submitted);
-    return validateConnector(submitted, {
-      versions: (name) => classes.versions(name),
-      available: () => classes.describe(),
-      worker: {
-        keyConverter: keyConverter.className,
-        valueConverter: valueConverter.className,
-        headerConverter: headerConverter.className,
-        converterVersion: connectVersion,
-      },
-      validatePlugin: (found, config) => processes.validate(found, config, this.#scope.signal),
-    });
   }
 }
 

@@ -7,7 +7,8 @@ import { parseExactJson } from "../src/record/exact-json.ts";
 import { javaClassOfError } from "../src/record/java-error.ts";
 import { readRecord, writeRecord } from "../src/record/tagged-json.ts";
 import type { JsonObject, JsonValue } from "../src/record/value.ts";
-import { applyStep, createSteps } from "../src/transform/chain.ts";
+import { createSteps } from "../src/transform/chain.ts";
+import { applyStep } from "../src/transform/step.ts";
 import { comparableJson } from "./harness/comparable-json.ts";
 
 /** Texts that are a by-product of Java's; of these only the class is compared. */

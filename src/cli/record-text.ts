@@ -76,7 +76,8 @@ function jsonOf(topic: string, partition: number, record: ShownRecord): object {
   };
 }
 
-function jsonValue(bytes: Uint8Array, start: number, end: number): string | object | null {
+/** A part of a record in JSON: text, or `{"base64":"…"}` for what is no UTF-8; a start of -1 is null. */
+export function jsonValue(bytes: Uint8Array, start: number, end: number): string | object | null {
   if (start < 0) return null;
   const part = bytes.subarray(start, end);
   try {

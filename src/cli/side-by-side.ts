@@ -36,6 +36,22 @@ export function sideBySide(
   });
 }
 
+const contextLines = 3;
+
+/** What `sideBySide` gave without the lines that are the same and far from any that is not. */
+export function nearChanges(lines: readonly string[]): string[] {
+  const isNear = lines.map(() => false);
+  lines.forEach((line, at) => {
+    if (line.startsWith(" ")) return;
+    const last = Math.min(lines.length - 1, at + contextLines);
+    for (let near = Math.max(0, at - contextLines); near <= last; near += 1) isNear[near] = true;
+  });
+  return lines.flatMap((line, at) => {
+    if (isNear[at]) return [line];
+    return at === 0 || isNear[at - 1] ? ["  …"] : [];
+  });
+}
+
 function fitted(text: string, columns: number): string {
   return text.length <= columns ? text : `${text.slice(0, columns - 1)}…`;
 }

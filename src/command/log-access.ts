@@ -22,8 +22,8 @@ export type LogUse =
   /** A folder that holds no embedded log yet becomes one. */
   | { readonly at: "write" }
   | { readonly at: "change" }
-  /** A folder that a host has open is copied, the records of one topic only. */
-  | { readonly at: "look"; readonly topic?: string };
+  /** A folder that a host has open is copied, the records of these topics only. */
+  | { readonly at: "look"; readonly topics?: readonly string[] };
 
 /** An open log, and what the worker file says of its clients. */
 export interface LogAccess {
@@ -69,13 +69,13 @@ async function openKafkaOf(
   } catch (error) {
     const isLocked = error instanceof ConfigError && error.code === "embedded.folder_locked";
     if (!isLocked || use.at !== "look") throw error;
-    return openCopy(directory, use.topic);
+    return openCopy(directory, use.topics);
   }
 }
 
 /** What the host had written when the copy was taken. */
-async function openCopy(directory: string, topic: string | undefined): Promise<Kafka> {
-  const copy = await takeSnapshot(directory, topic);
+async function openCopy(directory: string, topics: readonly string[] = []): Promise<Kafka> {
+  const copy = await takeSnapshot(directory, topics);
   try {
     const kafka = await openEmbedded({ directory: copy.directory });
     const close = kafka.close.bind(kafka);

@@ -34,7 +34,9 @@ export async function readTopic(topic: string, options: ReadOptions): Promise<vo
   const from = startOf(options);
   const asked = askedToStop();
   const output = new Output();
-  const use = options.follow ? ({ at: "change" } as const) : ({ at: "look", topic } as const);
+  const use = options.follow
+    ? ({ at: "change" } as const)
+    : ({ at: "look", topics: [topic] } as const);
   const { kafka, consumer } = await openLogOf(options, use);
   try {
     const { partitionCount } = await topicOf(kafka, topic);

@@ -1,14 +1,9 @@
 import { once } from "node:events";
-import {
-  ConfigError,
-  type ConfigProblem,
-  errorLine,
-  RequestError,
-  TaskError,
-} from "../base/error.ts";
+import { ConfigError, type ConfigProblem, errorLine, TaskError } from "../base/error.ts";
 import { startHost } from "../host.ts";
 import type { RunningHost } from "../running-host.ts";
 import { askedToStop } from "./asked-to-stop.ts";
+import { problemsOf } from "./config-problems.ts";
 import { type ConnectorFile, readConnectorFile } from "./connector-file.ts";
 import { readPropertiesFile } from "./properties-file.ts";
 
@@ -86,15 +81,6 @@ async function checkConnectors(
   const count = problems.length === 1 ? "one problem" : `${problems.length} problems`;
   const message = `cannot start the connectors of the command line: ${count}`;
   throw new ConfigError("config.invalid", message, { problems });
-}
-
-/** Throws on what is not the config's fault. */
-function problemsOf(error: unknown): readonly ConfigProblem[] {
-  if (error instanceof ConfigError) return error.problems;
-  if (error instanceof RequestError && error.status === 400) {
-    return [{ key: "connector.class", message: error.message }];
-  }
-  throw error;
 }
 
 async function stop(host: RunningHost): Promise<void> {

@@ -20,7 +20,7 @@ export async function listTopics(options: TopicListOptions): Promise<void> {
 
 /** Prints the partitions of a topic with their ends, and its settings. */
 export async function describeTopic(name: string, options: TopicListOptions): Promise<void> {
-  await withLog(options, { at: "look", topic: name }, async (kafka) => {
+  await withLog(options, { at: "look", topics: [name] }, async (kafka) => {
     const { partitionCount, config } = await topicOf(kafka, name);
     const partitions = Array.from({ length: partitionCount }, (_, partition) => ({
       topic: name,

@@ -14,7 +14,8 @@ import { parseExactJson } from "../record/exact-json.ts";
 import { javaClassOfError } from "../record/java-error.ts";
 import { readData, readRecord, writeData, writeRecord } from "../record/tagged-json.ts";
 import type { JsonObject, JsonValue } from "../record/value.ts";
-import { applyStep, createSteps } from "../transform/chain.ts";
+import { createSteps } from "../transform/chain.ts";
+import { applyStep } from "../transform/step.ts";
 
 /** A request that makes no sense; the reason is for whoever wrote it. */
 class BadRequest extends Error {}

@@ -4,14 +4,15 @@ import { createInterface } from "node:readline";
 import { styleText } from "node:util";
 import { errnoWords } from "../base/errno.ts";
 import { ConfigError, HostError, RecordError } from "../base/error.ts";
+import { jsonLines } from "../cli/json-lines.ts";
 import { plainSides, type SideStyle, sideBySide } from "../cli/side-by-side.ts";
 import type { SubmittedConfig } from "../config/parse.ts";
 import type { ConnectRecord } from "../record/connect-record.ts";
 import { parseExactJson } from "../record/exact-json.ts";
 import { javaClassOfError } from "../record/java-error.ts";
 import { readRecord, readValue, writeRecord } from "../record/tagged-json.ts";
-import { Floating, type JsonObject, type JsonValue } from "../record/value.ts";
-import { applyStep, createSteps, type Step } from "../transform/chain.ts";
+import { createSteps } from "../transform/chain.ts";
+import { applyStep, type Step } from "../transform/step.ts";
 import { readConnectorFile } from "./connector-file.ts";
 import { answerLines } from "./transform-lines.ts";
 
@@ -128,10 +129,10 @@ class Viewer {
 
   show(record: ConnectRecord): void {
     this.#shown += 1;
-    const before = linesOf(record);
+    const before = jsonLines(writeRecord(record));
     const end = this.#run(record);
     process.stdout.write(`record ${this.#shown}${end === undefined ? "" : `: ${end}`}\n`);
-    const after = end === undefined ? linesOf(record) : [];
+    const after = end === undefined ? jsonLines(writeRecord(record)) : [];
     const lines = sideBySide(before, after, this.#columns, this.#style);
     process.stdout.write(`${lines.join("\n")}\n\n`);
   }
@@ -159,35 +160,4 @@ class Viewer {
     }
     return undefined;
   }
-}
-
-/** The record as indented JSON. */
-function linesOf(record: ConnectRecord): string[] {
-  return indented(parseExactJson(writeRecord(record)), "");
-}
-
-function indented(json: JsonValue, indent: string): string[] {
-  const deeper = `${indent}  `;
-  if (json instanceof Map && json.size > 0) {
-    return [`${indent}{`, ...members(json, deeper), `${indent}}`];
-  }
-  if (Array.isArray(json) && json.length > 0) {
-    const items = json.map((item) => indented(item, deeper));
-    return [`${indent}[`, ...items.flat(), `${indent}]`];
-  }
-  return [indent + scalar(json)];
-}
-
-function members(object: JsonObject, indent: string): string[] {
-  return [...object].flatMap(([name, member]) => {
-    const [first = "", ...rest] = indented(member, indent);
-    return [`${indent}${JSON.stringify(name)}: ${first.trimStart()}`, ...rest];
-  });
-}
-
-function scalar(json: JsonValue): string {
-  if (json instanceof Floating) return json.text;
-  if (json instanceof Map) return "{}";
-  if (Array.isArray(json)) return "[]";
-  return typeof json === "bigint" ? String(json) : JSON.stringify(json);
 }

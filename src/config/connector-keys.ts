@@ -103,7 +103,7 @@ export const commonKeys: readonly CheckedKey[] = [
       displayName: "Transforms",
       documentation: "Names of the transformations that each record goes through, in order.",
     },
-    { check: repeatedAlias },
+    { check: wrongAliases },
   ),
   keyWith(
     "",
@@ -117,7 +117,7 @@ export const commonKeys: readonly CheckedKey[] = [
       displayName: "Predicates",
       documentation: "Names of the predicates that transformations refer to.",
     },
-    { check: repeatedAlias },
+    { check: wrongAliases },
   ),
   keyWith(
     "restart",
@@ -259,7 +259,7 @@ export const sourceKeys: readonly CheckedKey[] = [
       displayName: "Topic Creation Groups",
       documentation: "Names of the groups of settings for topics that the connector creates.",
     },
-    { check: repeatedAlias },
+    { check: wrongAliases },
   ),
   keyWith(
     "requested",
@@ -370,8 +370,8 @@ function isControl(code: number): boolean {
   return code <= 0x1f || (code >= 0x7f && code <= 0x9f);
 }
 
-function repeatedAlias(value: ParsedValue): string | undefined {
-  if (!Array.isArray(value)) return undefined;
+function wrongAliases(value: ParsedValue): string | undefined {
+  if (!Array.isArray(value)) return "entry must be non null";
   return new Set(value).size < value.length ? "Duplicate alias provided." : undefined;
 }
 

@@ -83,7 +83,7 @@ export function parseValue(
       const found = options.findClass?.(key.name, trimmed) ?? { at: "found", className: trimmed };
       if (found.at === "found") return { at: "value", value: found.className };
       if (found.message !== undefined) return { at: "wrong", message: found.message };
-      return wrong(`Class ${trimmed} could not be found.`);
+      return wrong(`Class ${text} could not be found.`);
     }
   }
 }
@@ -192,7 +192,7 @@ function parseNumber(
 }
 
 /** Java's trim: everything up to the space character goes, no-break spaces stay. */
-function trimJava(text: string): string {
+export function trimJava(text: string): string {
   let start = 0;
   let end = text.length;
   while (start < end && text.charCodeAt(start) <= 32) start += 1;

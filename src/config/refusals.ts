@@ -12,36 +12,12 @@ interface Refusal {
   /** Which values ask for the feature; the default of the key must not. */
   readonly asks: (value: string) => boolean;
   readonly instead: string;
-  /** Where only connectors of one kind cannot do it yet. */
-  readonly kind?: "source";
 }
 
 const set = (value: string) => value !== "";
-const isTrue = (value: string) => value.toLowerCase() === "true";
 const isNot = (harmless: string) => (value: string) => value.toLowerCase() !== harmless;
 
 const refusals: readonly Refusal[] = [
-  { key: "transforms", asks: set, instead: "remove it, or transform records in the connector" },
-  { key: "predicates", asks: set, instead: "remove it" },
-  {
-    key: "errors.tolerance",
-    asks: isNot("none"),
-    instead: "remove it or set it to none",
-    kind: "source",
-  },
-  { key: "errors.retry.timeout", asks: isNot("0"), instead: "remove it or set it to 0" },
-  {
-    key: "errors.log.enable",
-    asks: isTrue,
-    instead: "remove it or set it to false",
-    kind: "source",
-  },
-  { key: "errors.deadletterqueue.topic.name", asks: set, instead: "remove it", kind: "source" },
-  {
-    key: /^topic\.creation\./,
-    asks: set,
-    instead: "remove it and create the topics beforehand, or let the log create them",
-  },
   {
     key: "exactly.once.support",
     asks: isNot("requested"),
@@ -60,17 +36,12 @@ const refusals: readonly Refusal[] = [
 const providerReference = /\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}/;
 
 /** One problem for each key that asks for something this version lacks, in the order of the config. */
-export function refusedKeys(config: SubmittedConfig, kind: string): ConfigProblem[] {
+export function refusedKeys(config: SubmittedConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const [key, value] of Object.entries(config)) {
     if (value === null) continue;
     const trimmed = value.trim();
-    const row = refusals.find(
-      (each) =>
-        matches(each.key, key) &&
-        each.asks(trimmed) &&
-        (each.kind === undefined || each.kind === kind),
-    );
+    const row = refusals.find((each) => matches(each.key, key) && each.asks(trimmed));
     if (row) problems.push({ key, message: `${key} ${unsupported}: ${row.instead}` });
     const reference = providerReference.exec(value);
     if (reference) problems.push({ key, message: providerMessage(key, reference[1] ?? "") });

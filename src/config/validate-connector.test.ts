@@ -51,6 +51,13 @@ function validate(
       headerConverter: "org.apache.kafka.connect.storage.SimpleHeaderConverter",
       converterVersion: "4.1.1",
     },
+    stages: async () => ({
+      names: () => ["acme.Drop"],
+      find: (_kind, name) =>
+        name === "acme.Drop"
+          ? { at: "found", stage: { className: name, keys: [] } }
+          : { at: "missing" },
+    }),
     validatePlugin: async () => answer,
   });
 }
@@ -63,26 +70,6 @@ function errorsOf(infos: ConfigInfos): Record<string, readonly string[]> {
 }
 
 const refused: { name: string; config: SubmittedConfig; key: string }[] = [
-  { name: "transforms", config: { transforms: "a" }, key: "transforms" },
-  { name: "predicates", config: { predicates: "a" }, key: "predicates" },
-  { name: "tolerance", config: { "errors.tolerance": "all" }, key: "errors.tolerance" },
-  { name: "retries", config: { "errors.retry.timeout": "-1" }, key: "errors.retry.timeout" },
-  { name: "an error log", config: { "errors.log.enable": "true" }, key: "errors.log.enable" },
-  {
-    name: "dead letters of a source",
-    config: { "errors.deadletterqueue.topic.name": "dlq" },
-    key: "errors.deadletterqueue.topic.name",
-  },
-  {
-    name: "topic creation",
-    config: { "topic.creation.default.partitions": "3" },
-    key: "topic.creation.default.partitions",
-  },
-  {
-    name: "topic creation groups",
-    config: { "topic.creation.groups": "g" },
-    key: "topic.creation.groups",
-  },
   {
     name: "exactly-once",
     config: { "exactly.once.support": "required" },
@@ -110,21 +97,30 @@ const refused: { name: string; config: SubmittedConfig; key: string }[] = [
   },
   { name: "a config provider", config: { table: `$${"{file:/etc/x:table}"}` }, key: "table" },
   {
+    name: "a number of crashes that is none",
+    config: { "errors.quarantine.crashes": "-1" },
+    key: "errors.quarantine.crashes",
+  },
+  {
     name: "an unknown restart policy",
     config: { "restart.policy": "always" },
     key: "restart.policy",
   },
 ];
 
-test("a sink may tolerate records, log them and have dead letters", async () => {
-  const infos = await validate({
-    ...goodSink,
-    "errors.tolerance": "all",
-    "errors.log.enable": "true",
-    "errors.deadletterqueue.topic.name": "dlq",
+for (const config of [good, goodSink]) {
+  const kind = config === good ? "source" : "sink";
+  test(`a ${kind} may tolerate records, log them, try them again and have dead letters`, async () => {
+    const infos = await validate({
+      ...config,
+      "errors.tolerance": "all",
+      "errors.retry.timeout": "-1",
+      "errors.log.enable": "true",
+      "errors.deadletterqueue.topic.name": "dlq",
+    });
+    assert.deepEqual(errorsOf(infos), {});
   });
-  assert.deepEqual(errorsOf(infos), {});
-});
+}
 
 for (const { name, config, key } of refused) {
   test(`a connector that asks for ${name} is refused with the key's name`, async () => {
@@ -152,6 +148,10 @@ const accepted: { name: string; config: SubmittedConfig }[] = [
       "connector.plugin.version": "[1.0,2.0)",
       "restart.policy": "on-failure",
     },
+  },
+  {
+    name: "groups of topics, whatever they say: that is looked at when it starts",
+    config: { "topic.creation.groups": "g,default", "topic.creation.g.partitions": "many" },
   },
   {
     name: "converters by their short names",
@@ -259,14 +259,14 @@ test("a missing class is told with the config, but without its secrets", async (
 });
 
 test("a config with errors is refused with all of them in one text", async () => {
-  const infos = await validate({ ...good, "tasks.max": "x", transforms: "a" });
+  const infos = await validate({ ...good, "tasks.max": "x", "offsets.storage.topic": "a" });
   assert.throws(
     () => refuseInvalid(infos),
     (error: ConfigError) => {
       assert.ok(error instanceof ConfigError);
       assert.deepEqual(
         error.problems.map(({ key }) => key),
-        ["tasks.max", "tasks.max", "transforms"],
+        ["tasks.max", "tasks.max", "offsets.storage.topic"],
       );
       assert.match(
         error.message,

@@ -26,8 +26,15 @@ import {
 import { refusedKeys } from "./refusals.ts";
 import { looksSecret } from "./secret.ts";
 import { checkSinkTopics } from "./sink-topics.ts";
+import { listsStages, noStageKeys, type StageClasses, stageKeys } from "./stage-keys.ts";
 import type { ConfigInfos, ConfigKeyInfo, ConfigValueInfo } from "./validation.ts";
-import { meetsWish, parseVersionWish, type VersionWish } from "./version-range.ts";
+import {
+  ascending,
+  meetsWish,
+  noSuchVersion,
+  parseVersionWish,
+  type VersionWish,
+} from "./version-range.ts";
 
 /** What must be known of a plugin's class; the catalogue's entries have more. */
 export interface ConnectorClass {
@@ -56,6 +63,8 @@ export interface ValidationParts<C extends ConnectorClass> {
   /** The plugins there are, for the text about an unknown class (`pluginDescText`). */
   readonly available: () => string;
   readonly worker: WorkerConverters;
+  /** The transforms and predicates; asked only where the config lists some. */
+  readonly stages: () => Promise<StageClasses>;
   /** Asked only where the class says `validates`. */
   readonly validatePlugin?: (
     cls: C,
@@ -83,7 +92,12 @@ export async function validateConnector<C extends ConnectorClass>(
   const cls = versions.find((one) => meetsWish(one.version, wish)) ?? versions[0];
   const own = cls.config.filter((key) => key.name !== "name" && key.name !== "connector.class");
   const base = baseKeys(versions[0], config, parts.worker);
-  const checked = checkKeys(base, config, { findClass: lookUpConverter });
+  const stages = listsStages(config)
+    ? stageKeys(config, await parts.stages(), parts.worker.converterVersion)
+    : noStageKeys;
+  const checked = checkKeys([...base, ...stages.keys], config, {
+    findClass: (key, name) => stages.findClass(key) ?? lookUpConverter(key, name),
+  });
   checkVersion(checked, versions, config, wish);
   checkConverterVersions(checked, config, parts.worker.converterVersion);
   if (cls.kind === "sink") checkSinkTopics(checked);
@@ -92,9 +106,13 @@ export async function validateConnector<C extends ConnectorClass>(
   for (const each of checked.values()) entries.set(each.key.name, entryOf(each));
   for (const each of checkKeys(own, config).values()) entries.set(each.key.name, entryOf(each));
   addNulls(entries, config, own);
-  addRefusals(entries, config, checked, cls.kind);
+  addRefusals(entries, config, checked);
   await addOwnAnswer(entries, cls, config, parts);
-  addRecommendations(entries, versions, config, parts.worker);
+  addRecommendations(entries, [
+    ["connector.plugin.version", ascending(versions)],
+    ...recommendedForConverters(config, parts.worker),
+    ...stages.recommended,
+  ]);
 
   const converters = checkConverters(config, checked);
   const errorCount =
@@ -218,20 +236,6 @@ function checkVersion(
   checked.get("connector.plugin.version")?.errors.push(text);
 }
 
-/** Connect's text; it lists the oldest first. */
-export function noSuchVersion(
-  name: string,
-  wish: VersionWish,
-  versions: readonly { readonly version: string }[],
-): string {
-  const range = wish.at === "range" ? wish.text : "";
-  return `Plugin ${name} not found that matches the version range ${range}, available versions: [${ascending(versions).join(", ")}]`;
-}
-
-function ascending(versions: readonly { readonly version: string }[]): string[] {
-  return versions.map(({ version }) => version).reverse();
-}
-
 function entryOf(checked: CheckedValue): Entry {
   const { key, value, errors } = checked;
   return { key, value: valueInfo(key.name, valueText(value, key.type), errors) };
@@ -272,9 +276,8 @@ function addRefusals(
   entries: Map<string, Entry>,
   config: SubmittedConfig,
   checked: Map<string, CheckedValue>,
-  kind: string,
 ): void {
-  for (const { key, message } of refusedKeys(config, kind)) {
+  for (const { key, message } of refusedKeys(config)) {
     // A value that cannot be used by Connect's own rules needs no second reason.
     const wrongAnyway = checked.has(key) && (entries.get(key)?.value.errors.length ?? 0) > 0;
     if (!wrongAnyway) addError(entries, key, message);
@@ -284,6 +287,12 @@ function addRefusals(
     const reason = "String must be one of: none, on-failure";
     const message = `Invalid value ${policy} for configuration restart.policy: ${reason}`;
     addError(entries, "restart.policy", message);
+  }
+  const crashes = config["errors.quarantine.crashes"];
+  if (typeof crashes === "string" && !/^\s*(\d{1,2}|100)?\s*$/.test(crashes)) {
+    const reason = "Value must be a number from 0 (off) to 100";
+    const message = `Invalid value ${crashes} for configuration errors.quarantine.crashes: ${reason}`;
+    addError(entries, "errors.quarantine.crashes", message);
   }
 }
 
@@ -315,18 +324,22 @@ async function addOwnAnswer<C extends ConnectorClass>(
 
 function addRecommendations(
   entries: Map<string, Entry>,
-  versions: readonly ConnectorClass[],
-  config: SubmittedConfig,
-  worker: WorkerConverters,
+  recommendations: Iterable<readonly [string, readonly string[]]>,
 ): void {
-  const recommend = (name: string, recommended: readonly string[]) => {
+  for (const [name, recommended] of recommendations) {
     const entry = entries.get(name);
     if (entry) entry.value = { ...entry.value, recommended_values: recommended };
-  };
-  recommend("connector.plugin.version", ascending(versions));
-  for (const [name, value] of converterDefaults(config, worker)) {
-    recommend(name, name.endsWith(".plugin.version") ? [value] : recommendedConverters(name));
   }
+}
+
+function recommendedForConverters(
+  config: SubmittedConfig,
+  worker: WorkerConverters,
+): (readonly [string, readonly string[]])[] {
+  return converterDefaults(config, worker).map(([name, value]) => [
+    name,
+    name.endsWith(".plugin.version") ? [value] : recommendedConverters(name),
+  ]);
 }
 
 function assemble(name: string, errorCount: number, entries: readonly Entry[]): ConfigInfos {

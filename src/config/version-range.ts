@@ -62,6 +62,21 @@ export function meetsWish(version: string, wish: VersionWish): boolean {
   return true;
 }
 
+/** Connect's text for a wish that none of these meets, the newest of which comes first. */
+export function noSuchVersion(
+  name: string,
+  wish: VersionWish,
+  versions: readonly { readonly version: string }[],
+): string {
+  const range = wish.at === "range" ? wish.text : "";
+  return `Plugin ${name} not found that matches the version range ${range}, available versions: [${ascending(versions).join(", ")}]`;
+}
+
+/** As Connect lists the versions of a class, of which the newest comes first here. */
+export function ascending(versions: readonly { readonly version: string }[]): string[] {
+  return versions.map(({ version }) => version).reverse();
+}
+
 /** Numbers by size, missing ones count as 0; a word (`rc1`) comes before the release it precedes. */
 export function compareVersions(a: string, b: string): number {
   const left = a.split(/[.-]/);

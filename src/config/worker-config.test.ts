@@ -20,6 +20,9 @@ test("the least worker file gets Connect's defaults and ours", () => {
       config: {},
     },
     taskShutdownGracefulTimeoutMs: 5_000,
+    topicCreationEnable: true,
+    topicTrackingAllowReset: true,
+    topicTrackingEnable: true,
     offsetFlushIntervalMs: 60_000,
     offsetFlushTimeoutMs: 5_000,
     pluginPath: [],
@@ -185,12 +188,17 @@ test("keys without effect are named: each unknown one, and the known ones togeth
     "the worker config has an unknown key that has no effect: offset.flush.interval",
     "the worker config has an unknown key that has no effect: plugin.paths: did you mean plugin.path?",
     "known, but without effect in this version: admin.retries, group.id, status.storage.topic, " +
-      "connector.client.config.override.policy, topic.creation.enable, topic.tracking.enable",
+      "connector.client.config.override.policy",
   ]);
   assert.deepEqual(config.keyConverter.config, { "schemas.enable": "false" });
   const { producer, consumer } = config.clients;
   assert.deepEqual([producer["linger.ms"], producer["acks"]], ["5", "1"]);
   assert.equal(consumer["max.poll.records"], "7");
+  const { topicCreationEnable, topicTrackingEnable, topicTrackingAllowReset } = config;
+  assert.deepEqual(
+    [topicCreationEnable, topicTrackingEnable, topicTrackingAllowReset],
+    [false, false, true],
+  );
 });
 
 test("keys of a connection are named when the log is in a folder", () => {

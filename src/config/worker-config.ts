@@ -48,6 +48,9 @@ export interface WorkerConfig {
   readonly taskShutdownGracefulTimeoutMs: number;
   readonly offsetFlushIntervalMs: number;
   readonly offsetFlushTimeoutMs: number;
+  readonly topicCreationEnable: boolean;
+  readonly topicTrackingEnable: boolean;
+  readonly topicTrackingAllowReset: boolean;
   readonly pluginPath: readonly string[];
   readonly listeners: readonly Listener[];
   readonly advertised: Advertised;
@@ -138,6 +141,9 @@ function typed(
     taskShutdownGracefulTimeoutMs: number("task.shutdown.graceful.timeout.ms"),
     offsetFlushIntervalMs: number("offset.flush.interval.ms"),
     offsetFlushTimeoutMs: number("offset.flush.timeout.ms"),
+    topicCreationEnable: value("topic.creation.enable") === true,
+    topicTrackingEnable: value("topic.tracking.enable") === true,
+    topicTrackingAllowReset: value("topic.tracking.allow.reset") === true,
     pluginPath: (value("plugin.path") as readonly string[]).filter((path) => path !== ""),
     listeners,
     advertised: {

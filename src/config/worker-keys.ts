@@ -33,6 +33,24 @@ const connectRows: readonly Row[] = [
   ],
   ["offset.flush.interval.ms", "LONG", "60000", "How often offsets are committed.", atLeast(1)],
   ["offset.flush.timeout.ms", "LONG", "5000", "How long one commit may take.", atLeast(1)],
+  [
+    "topic.creation.enable",
+    "BOOLEAN",
+    "true",
+    "Whether sources that have topic.creation.* make their topics themselves.",
+  ],
+  [
+    "topic.tracking.enable",
+    "BOOLEAN",
+    "true",
+    "Whether the topics that connectors use are noted, for GET /connectors/NAME/topics.",
+  ],
+  [
+    "topic.tracking.allow.reset",
+    "BOOLEAN",
+    "true",
+    "Whether PUT /connectors/NAME/topics/reset may forget them.",
+  ],
   ["plugin.path", "LIST", "", "Folders in which plugins are looked for."],
   ["listeners", "LIST", "http://:8083", "Addresses of the REST interface."],
   ["rest.advertised.host.name", "STRING", null, "The host others reach this worker by."],
@@ -232,7 +250,6 @@ export const clusterKeys: readonly RegExp[] = [
 export const unservedWorkerKeys: readonly RegExp[] = [
   /^admin\./,
   /^connector\.client\.config\.override\.policy$/,
-  /^topic\.(creation\.enable|tracking\.enable|tracking\.allow\.reset)$/,
   /^metrics?\./,
   /^plugin\.discovery$/,
   /^(config|status)\.storage\./,

@@ -1,5 +1,6 @@
 /** JsonConverter over values instead of bytes that are passed on: what transforms need. */
 import { Buffer } from "node:buffer";
+import { ByteScratch } from "../record/byte-scratch.ts";
 import {
   floatingOf,
   type PayloadStyle,
@@ -11,7 +12,7 @@ import { javaDouble, javaFloat } from "../record/java-text.ts";
 import { javaNameOf, sameSchema, typeOf, typeUnder } from "../record/java-value.ts";
 import { encodeUnscaled, formatDecimal, logicalName, timeMsMax } from "../record/logical.ts";
 import { invalid, scaleOf } from "../record/payload.ts";
-import { hasStringKeys, javaTypeName, type Schema } from "../record/schema.ts";
+import { type Field, hasStringKeys, javaTypeName, type Schema } from "../record/schema.ts";
 import { writeSchemaText } from "../record/schema-text.ts";
 import {
   type ConnectArray,
@@ -24,32 +25,64 @@ import {
 } from "../record/value.ts";
 
 const dayMs = 86_400_000;
+const prefixWithoutSchema = Buffer.from('{"schema":null,"payload":');
+const braceClosing = Buffer.from("}");
+
+const heads = new WeakMap<Schema, readonly string[]>();
+
+/** What stands before the value of each field of a struct. */
+function headsOf(schema: Schema): readonly string[] {
+  let known = heads.get(schema);
+  if (known === undefined) {
+    known = schema.fields.map(({ name }, at) => `${at === 0 ? "" : ","}${writeJsonString(name)}:`);
+    heads.set(schema, known);
+  }
+  return known;
+}
 
 /** Writes values as JsonConverter does, whatever class they are of. */
 export class JsonPlain {
   readonly #schemasEnable: boolean;
   readonly #style: PayloadStyle;
+  readonly #isNearest: boolean;
   /** What stands before the payload, by the schema. */
-  readonly #prefixes = new WeakMap<Schema, string>();
+  readonly #prefixes = new WeakMap<Schema, Uint8Array>();
+  readonly #scratch = new ByteScratch();
 
-  constructor(schemasEnable: boolean, style: PayloadStyle) {
+  /**
+   * `unplaced`: classes that JSON has nothing for without a schema are refused, as by Connect, or become
+   * what is nearest: a date its milliseconds, a decimal its number, a struct its fields.
+   */
+  constructor(
+    schemasEnable: boolean,
+    style: PayloadStyle,
+    unplaced: "refused" | "nearest" = "refused",
+  ) {
     this.#schemasEnable = schemasEnable;
     this.#style = style;
+    this.#isNearest = unplaced === "nearest";
   }
 
   /** null = tombstone. @throws RecordError with Connect's text */
   bytesOf({ schema, value }: Data): Uint8Array | null {
     if (schema === null && value === null) return null;
     if (!this.#schemasEnable) return Buffer.from(this.#text(schema, value));
-    return Buffer.from(`${this.#prefixOf(schema)}${this.#text(schema, value)}}`);
+    const prefix = this.#prefixOf(schema);
+    const text = this.#text(schema, value);
+    const out = this.#scratch;
+    out.clear();
+    out.append(prefix);
+    out.appendText(text);
+    out.append(braceClosing);
+    return Uint8Array.from(out.taken());
   }
 
-  #prefixOf(schema: Schema | null): string {
-    if (schema === null) return '{"schema":null,"payload":';
+  #prefixOf(schema: Schema | null): Uint8Array {
+    if (schema === null) return prefixWithoutSchema;
     let prefix = this.#prefixes.get(schema);
     if (prefix === undefined) {
       requireWritable(schema);
-      prefix = `{"schema":${writeSchemaText(schema, this.#style)},"payload":`;
+      prefix = Buffer.from(`{"schema":${writeSchemaText(schema, this.#style)},"payload":`);
       this.#prefixes.set(schema, prefix);
     }
     return prefix;
@@ -58,6 +91,9 @@ export class JsonPlain {
   #text(schema: Schema | null, value: ConnectValue): string {
     if (value === null) return schema === null ? "null" : writePayload(schema, null, this.#style);
     if (value instanceof Tagged) return this.#tagged(schema, value);
+    if (schema !== null && isPlainLeaf(schema)) {
+      return writePayload(schema, value as JsonValue, this.#style);
+    }
     switch (typeOf(schema, value)) {
       case "list":
         return this.#list(schema?.values ?? null, value as ConnectArray);
@@ -90,9 +126,12 @@ export class JsonPlain {
   }
 
   #struct(schema: Schema, struct: ConnectObject): string {
+    const { fields } = schema;
+    const heads = headsOf(schema);
     let text = "{";
-    for (const { name, schema: field } of schema.fields) {
-      text += `${text === "{" ? "" : ","}${writeJsonString(name)}:`;
+    for (let at = 0; at < fields.length; at += 1) {
+      const { name, schema: field } = fields[at] as Field;
+      text += heads[at] as string;
       text += this.#text(field, struct.get(name) ?? null);
     }
     return `${text}}`;
@@ -101,6 +140,10 @@ export class JsonPlain {
   /** A value that is not what its place would have, or has no place. */
   #tagged(schema: Schema | null, value: Tagged): string {
     const { type, content } = value;
+    if (schema === null && this.#isNearest) {
+      const text = this.#nearest(value);
+      if (text !== undefined) return text;
+    }
     if (schema !== null && type !== typeUnder(schema)) throw wrongClass(schema, value);
     switch (type) {
       case "date":
@@ -121,6 +164,22 @@ export class JsonPlain {
       default:
         return scalarText(type, content);
     }
+  }
+
+  #nearest({ type, content }: Tagged): string | undefined {
+    if (type === "date") return String(content);
+    if (type === "decimal") {
+      const number = Number(formatDecimal(content as ContentOf["decimal"]));
+      return Number.isFinite(number) ? javaDouble(number) : number > 0 ? "1e999" : "-1e999";
+    }
+    if (type === "bigint") {
+      const exact = content as bigint;
+      // Beyond int64 the contract has no integers.
+      return exact === BigInt.asIntN(64, exact) ? String(exact) : `"${exact}"`;
+    }
+    if (type !== "struct") return undefined;
+    const { schema, value } = content as ContentOf["struct"];
+    return this.#struct(schema, value);
   }
 
   #date(schema: Schema | null, ms: number | bigint): string {
@@ -160,6 +219,11 @@ export class JsonPlain {
     );
     return `[${texts.join(",")}]`;
   }
+}
+
+/** A value that is not tagged is of its schema's own class there. */
+function isPlainLeaf({ type, name }: Schema): boolean {
+  return name === null && type !== "struct" && type !== "array" && type !== "map";
 }
 
 function scalarText(type: ValueType, content: ContentOf[ValueType]): string {

@@ -43,6 +43,8 @@ const envelopeMiddle = /[ \t\r\n]*,[ \t\r\n]*"payload"[ \t\r\n]*:$/;
  */
 export class JsonSink {
   readonly #options: JsonSinkOptions;
+  /** For `toConnect`. */
+  readonly #reading: JsonSinkOptions & { readonly anyScale: true };
   readonly #known: LruMap<string, Known>;
   /** One Form for each schema text. */
   readonly #forms: LruMap<string, Form>;
@@ -52,6 +54,7 @@ export class JsonSink {
 
   constructor(options: JsonSinkOptions) {
     this.#options = options;
+    this.#reading = { ...options, anyScale: true };
     this.#known = new LruMap(options.schemasMax);
     this.#forms = new LruMap(options.schemasMax);
   }
@@ -65,7 +68,7 @@ export class JsonSink {
   /** What transforms get: the values themselves. */
   toConnect(bytes: Uint8Array, start: number, end: number): Data {
     if (start < 0) return { schema: null, value: null };
-    const reading = { ...this.#options, anyScale: true };
+    const reading = this.#reading;
     if (!this.#options.schemasEnable) {
       const json = parsed(() => parseFirstJson(decodeJsonText(bytes, start, end)));
       return { schema: null, value: readPayload(null, json ?? null, reading) };

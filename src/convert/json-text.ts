@@ -14,7 +14,10 @@ export function decodeJsonText(bytes: Uint8Array, start: number, end: number): s
 }
 
 function encodingOf(run: Uint8Array): Encoding {
-  const [first = 1, second = 1, third = 1, fourth = 1] = run;
+  const first = run[0] ?? 1;
+  const second = run[1] ?? 1;
+  const third = run[2] ?? 1;
+  const fourth = run[3] ?? 1;
   if (run.length >= 4) {
     if (first === 0 && second === 0 && (third === 0 || (third === 0xfe && fourth === 0xff))) {
       return "utf-32be";

@@ -10,18 +10,22 @@ export interface Snapshot {
 }
 
 /**
- * Copies the names and settings of all topics, and of one also its records, into a folder that
+ * Copies the names and settings of all topics, and of some also their records, into a folder that
  * `openEmbedded` can open: a write that is under way is cut off there and not here. Where the file
  * system can share blocks, it does.
  */
-export async function takeSnapshot(directory: string, topic?: string): Promise<Snapshot> {
+export async function takeSnapshot(
+  directory: string,
+  topics: readonly string[] = [],
+): Promise<Snapshot> {
   const copy = await mkdtemp(join(tmpdir(), "bulkhead-look-"));
   const remove = () => rm(copy, { recursive: true, force: true });
   try {
-    const whole = topic === undefined ? undefined : folderOfTopic(topic);
+    const whole = new Set(topics.map(folderOfTopic));
     for (const path of await readdir(directory, { recursive: true })) {
       const folder = path.split(/[\\/]/)[1];
-      const isWanted = path === "meta.json" || basename(path) === "topic.json" || folder === whole;
+      const isWanted =
+        path === "meta.json" || basename(path) === "topic.json" || whole.has(folder ?? "");
       if (isWanted && /\.(json|log)$/.test(path)) await copyIfThere(directory, copy, path);
     }
     return { directory: copy, remove };

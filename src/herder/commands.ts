@@ -201,6 +201,16 @@ export class Commands implements Herder {
     await statuses.flush();
   }
 
+  activeTopics(name: string): readonly string[] {
+    return this.#parts.statuses.topics(connectorName(name));
+  }
+
+  async resetActiveTopics(name: string): Promise<void> {
+    const { statuses } = this.#parts;
+    statuses.forgetTopics(connectorName(name));
+    await statuses.flush();
+  }
+
   async #restartConnector(name: string): Promise<undefined> {
     const { loop, worker } = this.#parts;
     const id = connectorName(name);

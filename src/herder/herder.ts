@@ -79,4 +79,8 @@ export interface Herder {
     options: { includeTasks: boolean; onlyFailed: boolean },
   ): Promise<StatusInfo | undefined>;
   restartTask(name: string, task: number): Promise<void>;
+  /** Topics in use since the last reset, sorted; none for a connector that there is not, as in Connect. */
+  activeTopics(name: string): readonly string[];
+  /** Resolves when they are forgotten; tasks that run may use them again at any moment. */
+  resetActiveTopics(name: string): Promise<void>;
 }

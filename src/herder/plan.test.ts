@@ -132,6 +132,13 @@ const cases: Case[] = [
     expect: ["forget-task-status", "forget-task-status", "forget-connector-status"],
   },
   {
+    name: "the status of a deleted connector stays while a task of it ends",
+    changes: [...written, { at: "connector", connector: a, config: null }],
+    task: task({ at: "stopping" }),
+    statuses: [{ name: a, tasks: [] }],
+    expect: [],
+  },
+  {
     name: "the status of a task that is no more is forgotten, others stay",
     changes: written,
     connector: connector(),

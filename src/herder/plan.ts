@@ -140,7 +140,11 @@ function taskConfigRequests(input: PlanInput): Action[] {
 function staleStatuses({ state, running, statuses }: PlanInput): Action[] {
   return statuses.flatMap(({ name, tasks }): Action[] => {
     const entry = findConnector(state, name);
-    const gone = entry === undefined && !running.connectors.has(name);
+    // Not before its tasks have ended, which may use a topic to their last moment.
+    const gone =
+      entry === undefined &&
+      !running.connectors.has(name) &&
+      ![...running.tasks.values()].some(({ id }) => id.connector === name);
     const taskCount = entry?.taskConfigs.length ?? 0;
     return [
       ...tasks

@@ -14,7 +14,7 @@ import type { Worker } from "../worker/worker.ts";
 import type { TasksRequest } from "./plan.ts";
 
 /** What a plugin said, as it is stored: with the task's class and what the sink reads. */
-function completeTaskConfigs(
+export function completeTaskConfigs(
   { taskClass, configs }: TaskConfigsAnswer,
   connector: ConfigText,
 ): ConfigText[] {

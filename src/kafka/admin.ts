@@ -2,6 +2,7 @@
 import { Backoff } from "../base/backoff.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { RetriableError, TaskError } from "../base/error.ts";
+import type { ErrorCode } from "../base/error-code.ts";
 import type { Logger } from "../observe/logger.ts";
 import { brokerCode, brokerCodeOf, brokerError } from "./broker-error.ts";
 import type { CallTarget, Connections, TopicPlaces, Transport } from "./calls.ts";
@@ -55,6 +56,9 @@ export class KafkaAdmin implements Admin {
     return this.#repeat(`describe topic ${name}`, async () => {
       await this.#transport.map.refresh([name]);
       const places = this.#transport.map.topic(name);
+      if (this.#transport.map.topicError(name) === brokerCode.topicAuthorizationFailed) {
+        throw topicError(brokerCode.topicAuthorizationFailed, `describe topic ${name}`);
+      }
       if (places === undefined) return undefined;
       const config = await this.#configOf(name);
       return { name, partitionCount: places.leaders.length, config };
@@ -69,7 +73,7 @@ export class KafkaAdmin implements Admin {
       const answer = await this.#call({ at: "controller" }, createTopics, request);
       const [{ errorCode, errorMessage } = unanswered] = answer.topics;
       if (errorCode === brokerCode.topicAlreadyExists) return false;
-      if (errorCode !== 0) throw brokerError(errorCode, doing, errorMessage);
+      if (errorCode !== 0) throw topicError(errorCode, doing, errorMessage);
       return true;
     });
     if (made) await this.#untilTold(name, (places) => places !== undefined && isLed(places));
@@ -168,7 +172,7 @@ export class KafkaAdmin implements Admin {
         const delayMs = backoff.nextDelayMs();
         if (this.#clock.elapsedMs() + delayMs > endMs) {
           const text = `cannot ${doing} within ${apiMsMax / 1_000} s`;
-          throw new TaskError("kafka.broker_refused", text, { cause: error });
+          throw new TaskError("kafka.call_timeout", text, { cause: error });
         }
         // A leader, a coordinator or the controller has moved: the next look finds the new one.
         if (brokerCodeOf(error) === brokerCode.notController) {
@@ -187,6 +191,24 @@ function isClosed(error: unknown): boolean {
 
 /** For an answer that leaves out what was asked about. */
 const unanswered = { errorCode: brokerCode.unknown, errorMessage: null };
+
+const codesOfTopics: ReadonlyMap<number, ErrorCode> = new Map([
+  [brokerCode.topicAuthorizationFailed, "kafka.not_authorized"],
+  [brokerCode.clusterAuthorizationFailed, "kafka.not_authorized"],
+  [brokerCode.invalidConfig, "kafka.topic_invalid"],
+]);
+
+/** As `brokerError`, where a caller has to tell faults apart; the broker's own words are the cause. */
+function topicError(errorCode: number, doing: string, said?: string | null): Error {
+  const error = brokerError(errorCode, doing, said);
+  const code = codesOfTopics.get(errorCode);
+  if (code === undefined) return error;
+  const made = new TaskError(code, error.message, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(said ? { cause: new Error(said) } : {}),
+  });
+  return Object.assign(made, { brokerCode: errorCode });
+}
 
 function isLed({ leaders }: TopicPlaces): boolean {
   return leaders.every((leader) => leader >= 0);

@@ -176,9 +176,17 @@ export interface NewTopic {
 /** Everything that is neither reading nor writing records. */
 export interface Admin {
   listTopics(): Promise<readonly string[]>;
-  /** Undefined for a topic that does not exist. */
+  /**
+   * Undefined for a topic that does not exist.
+   * @throws TaskError `kafka.not_authorized`; `kafka.call_timeout` where brokers did not answer in a minute
+   */
   describeTopic(name: string): Promise<TopicDescription | undefined>;
-  /** Resolves to false when it existed already. */
+  /**
+   * Resolves to false when it existed already.
+   * @throws TaskError `kafka.not_authorized`; `kafka.topic_invalid` for settings that the log refuses, in
+   *   its own words in the cause where it has some; `kafka.call_timeout` where brokers did not answer
+   *   in a minute
+   */
   createTopic(topic: NewTopic): Promise<boolean>;
   deleteTopic(name: string): Promise<void>;
   /**

@@ -102,7 +102,8 @@ function writeSchemaless(value: JsonValue, style: PayloadStyle): string {
     const number = value.value;
     if (Number.isFinite(number)) return javaDouble(number);
     // Infinity as text would be a string to the plugin; as a number too large it stays one.
-    return style.nulls === "any" ? value.text : `"${number}"`;
+    if (style.nulls !== "any" || Number.isNaN(number)) return `"${number}"`;
+    return number > 0 ? "1e999" : "-1e999";
   }
   if (Array.isArray(value)) {
     return `[${value.map((item) => writeSchemaless(item, style)).join(",")}]`;

@@ -3,12 +3,18 @@
  * point, the digits of a decimal, the order of members. What is refused and what is let pass is as in
  * Jackson with Connect's settings: leading zeros are fine, text after the value is the caller's affair.
  */
+import { Buffer } from "node:buffer";
 import { RecordError } from "../base/error.ts";
 import { Floating, type JsonArray, type JsonObject, type JsonValue } from "./value.ts";
 
 /** As Jackson's: deeper texts and longer numbers are refused before they cost anything. */
 const depthMax = 1_000;
 const numberLengthMax = 1_000;
+
+/** I5: names that are kept, of objects in objects; those of larger ones are read like any text. */
+const lastNamesDepth = 8;
+const lastNamesWidth = 32;
+const lastNames: (string | undefined)[] = new Array(lastNamesDepth * lastNamesWidth);
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -99,9 +105,9 @@ class ExactJsonReader {
     this.#at += 1;
     this.#skip();
     if (this.#take(0x7d)) return members;
-    for (;;) {
+    for (let nth = 0; ; nth += 1) {
       if (this.#text.charCodeAt(this.#at) !== quote) throw this.#unexpected("a member name");
-      const name = this.#string();
+      const name = this.#name(depth, nth);
       this.#skip();
       if (!this.#take(0x3a)) throw this.#unexpected("a colon");
       this.#skip();
@@ -111,6 +117,25 @@ class ExactJsonReader {
       if (!this.#take(0x2c)) throw this.#unexpected("a comma or the end of an object");
       this.#skip();
     }
+  }
+
+  /** Most objects have the names of the one before at their depth, and those need not be made again. */
+  #name(depth: number, nth: number): string {
+    const place = depth * lastNamesWidth + nth;
+    const isKept = depth < lastNamesDepth && nth < lastNamesWidth;
+    const last = isKept ? lastNames[place] : undefined;
+    if (last !== undefined) {
+      const end = this.#at + 1 + last.length;
+      if (this.#text.charCodeAt(end) === quote && this.#text.startsWith(last, this.#at + 1)) {
+        this.#at = end + 1;
+        return last;
+      }
+    }
+    const start = this.#at;
+    const name = this.#string();
+    // One that was written with escapes is not what stands in the text.
+    if (isKept && name.length === this.#at - start - 2) lastNames[place] = ownCopy(name);
+    return name;
   }
 
   #array(depth: number): JsonArray {
@@ -251,6 +276,11 @@ const escapes: Readonly<Record<string, string>> = {
   r: "\r",
   t: "\t",
 };
+
+/** A piece of a text keeps the whole text alive. */
+function ownCopy(piece: string): string {
+  return Buffer.from(piece, "utf16le").toString("utf16le");
+}
 
 function isDigit(unit: number): boolean {
   return unit >= 0x30 && unit <= 0x39;

@@ -229,8 +229,9 @@ function mapUnder(schema: Schema, pairs: ContentOf["map"]): ConnectValue | undef
 
 /** The same Java object in another place. */
 export function moved(from: Schema | null, value: ConnectValue, to: Schema | null): ConnectValue {
+  if (from === to) return value;
   const type = typeOf(from, value);
-  if (type === null || from === to) return value;
+  if (type === null) return value;
   if (from !== null && to !== null && sameSchema(from, to)) return value;
   return valueIn(to, type, contentOf(type, from, value));
 }

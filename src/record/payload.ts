@@ -217,13 +217,30 @@ function readStruct(schema: Schema, value: JsonValue, reading: PayloadReading): 
   if (!(value instanceof Map)) {
     throw invalid(`Structs should be encoded as JSON objects, but found ${jsonKindOf(value)}`);
   }
-  const read: JsonObject = new Map();
+  // Members that are as the schema has them stay where they are.
+  const isAsLarge = value.size === schema.fields.length;
+  const read: JsonObject = isAsLarge ? value : new Map();
   for (const field of schema.fields) {
-    const member = readPayload(field.schema, value.get(field.name), reading);
-    requireValues(field.schema, member, `field: "${field.name}"`);
-    read.set(field.name, member);
+    const given = value.get(field.name);
+    const member = readPayload(field.schema, given, reading);
+    if (mayLack(field.schema, member)) {
+      requireValues(field.schema, member, `field: "${field.name}"`);
+    }
+    if (!isAsLarge || member !== given) read.set(field.name, member);
   }
+  if (read.size > schema.fields.length) dropUnknown(schema, read);
   return read;
+}
+
+/** Connect takes no notice of members that a struct's schema lacks. */
+function dropUnknown(schema: Schema, struct: JsonObject): void {
+  const known = new Set(schema.fields.map(({ name }) => name));
+  for (const name of [...struct.keys()]) if (!known.has(name)) struct.delete(name);
+}
+
+/** Only of these there is more to ask. */
+function mayLack({ type }: Schema, value: JsonValue): boolean {
+  return value === null || type === "array" || type === "map";
 }
 
 /** A struct, other than a list, refuses the nulls that wrong leaves became. */

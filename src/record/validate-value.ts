@@ -9,7 +9,14 @@ import { type ConnectArray, type ConnectObject, type ConnectValue, Tagged } from
  * @throws RecordError with Connect's text
  */
 export function validateField(name: string, schema: Schema, value: ConnectValue): void {
-  validateValue(`field: "${name}"`, schema, value);
+  if (!isPlainlyValid(schema, value)) validateValue(`field: "${name}"`, schema, value);
+}
+
+/** Nearly every field: a leaf in its place, which a struct holds without a question. */
+function isPlainlyValid({ type, optional }: Schema, value: ConnectValue): boolean {
+  if (value === null) return optional;
+  if (value instanceof Tagged) return false;
+  return type !== "struct" && type !== "array" && type !== "map";
 }
 
 /** Passes a struct whose required fields are there (`Struct.validate`). @throws RecordError */

@@ -6,9 +6,14 @@ import { connectorKeys } from "../config/connector-keys.ts";
 import { findConverter, knownConverters } from "../config/converter-keys.ts";
 import type { SubmittedConfig } from "../config/parse.ts";
 import { pluginKindOrder } from "../config/plugin-kind.ts";
-import { keyInfo, noSuchVersion } from "../config/validate-connector.ts";
+import { keyInfo } from "../config/validate-connector.ts";
 import type { ConfigInfos } from "../config/validation.ts";
-import { meetsWish, parseVersionWish, type VersionWish } from "../config/version-range.ts";
+import {
+  meetsWish,
+  noSuchVersion,
+  parseVersionWish,
+  type VersionWish,
+} from "../config/version-range.ts";
 import type { PluginCatalog, PluginKind } from "../plugin/plugin.ts";
 import { type Answer, validationAnswer } from "./http-error.ts";
 import { parseConfigBody } from "./json-body.ts";

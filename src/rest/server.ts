@@ -24,6 +24,7 @@ import { parseRequestPath } from "./request-path.ts";
 import type { Call, Endpoint, Method, Resource } from "./resource.ts";
 import type { RestServer } from "./rest.ts";
 import { taskResources } from "./tasks.ts";
+import { type TopicTracking, topicResources } from "./topics.ts";
 
 export interface RestOptions {
   readonly herder: Herder;
@@ -45,6 +46,8 @@ export interface RestOptions {
   readonly processes?: () => readonly ProcessView[];
   /** For `/bulkhead/ready`; see `HealthParts`. */
   readonly reachLog?: () => Promise<void>;
+  /** `topic.tracking.*` of the worker; by default as Connect's, which allow everything. */
+  readonly topicTracking?: TopicTracking;
   /** Connect's limits, shorter in tests. */
   readonly requestMsMax?: number;
   readonly healthMsMax?: number;
@@ -114,6 +117,7 @@ function resources(options: ServeOptions): readonly Resource[] {
     ...healthResources({ herder, reachLog, version, commit, healthMsMax }),
     ...connectorResources({ herder, validate }),
     ...taskResources(herder),
+    ...topicResources(herder, options.topicTracking),
     ...pluginResources({ catalog, validate, converterVersion: version }),
     ...ownResources({ runningTasks, catalog, processes }),
     ...loggerResources({ levels, logger }),

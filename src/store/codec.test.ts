@@ -12,7 +12,16 @@ import {
 } from "./config-codec.ts";
 import { encodeJson, encodeText, jsonText } from "./java-json.ts";
 import { decodeOffsetKey, encodeOffset, offsetKey } from "./offset-codec.ts";
-import { decodeStatus, decodeStatusKey, encodeStatus, statusKey } from "./status-codec.ts";
+import {
+  decodeStatus,
+  decodeStatusKey,
+  decodeTopicKey,
+  decodeTopicUse,
+  encodeStatus,
+  encodeTopicUse,
+  statusKey,
+  topicKey,
+} from "./status-codec.ts";
 
 interface Golden {
   readonly key: string;
@@ -75,6 +84,41 @@ test("statuses that Apache Connect wrote are read, and written again with the sa
     count += 1;
   }
   assert.ok(count > 50);
+});
+
+test("topics in use that Apache Connect wrote are read, and written again with the same bytes", () => {
+  let count = 0;
+  for (const { key, value } of goldens.topics.status) {
+    const used = decodeTopicKey(encodeText(key));
+    assert.equal(used === undefined, decodeStatusKey(encodeText(key)) !== undefined, key);
+    if (used === undefined) continue;
+    assert.equal(topicKey(used), key);
+    count += 1;
+    if (value === null) continue;
+    const use = decodeTopicUse(encodeText(value));
+    assert.ok(use, value);
+    assert.deepEqual({ topic: use.topic, connector: use.connector }, used);
+    assert.equal(text(encodeTopicUse(use)), value);
+  }
+  assert.ok(count > 5);
+});
+
+for (const key of [
+  "status-topic-",
+  "status-topic-t",
+  "status-topic-t:c",
+  "status-topic-:connector-c",
+  "status-topic-t:connector-",
+  "status-topic-t:connectors-c",
+]) {
+  test(`${key} is no key of a topic in use`, () => {
+    assert.equal(decodeTopicKey(encodeText(key)), undefined);
+  });
+}
+
+test("the name of a connector may look like a key", () => {
+  const use = { topic: "t.1", connector: connectorName("a:connector-b") };
+  assert.deepEqual(decodeTopicKey(encodeText(topicKey(use))), use);
 });
 
 test("source offsets that Apache Connect wrote are found, and written again with the same bytes", () => {

@@ -15,9 +15,14 @@ import { encodeText } from "./java-json.ts";
 import {
   decodeStatus,
   decodeStatusKey,
+  decodeTopicKey,
+  decodeTopicUse,
   encodeStatus,
+  encodeTopicUse,
   type StatusOwner,
   statusKey,
+  type TopicUse,
+  topicKey,
 } from "./status-codec.ts";
 import type { OpenLog, RecordLog, StatusStore } from "./store.ts";
 
@@ -32,6 +37,8 @@ export interface StatusStoreOptions {
 }
 
 type Status = InstanceStatus<ConnectorState>;
+/** What a record says; null takes back what its key stands for. */
+type Word = Status | TopicUse | null;
 
 /** How often a failed write is repeated while others wait for it (I5). */
 const triesMax = 20;
@@ -52,12 +59,14 @@ class TopicStatusStore implements StatusStore {
   readonly #scope = new Scope();
   /** What was read: the tasks of a connector by number; -1 is the connector itself. */
   readonly #read = new Map<ConnectorName, Map<number, Status>>();
-  /** What is to be written, the newest of each key (I5: one entry per instance). */
-  #unwritten = new Map<string, Status | null>();
+  /** Topics in use, as read. */
+  readonly #topics = new Map<ConnectorName, Set<string>>();
+  /** What is to be written, the newest of each key (I5: one entry per instance and topic). */
+  #unwritten = new Map<string, Word>();
   /** What was put and not read back yet: only to tell what need not be written again. */
-  readonly #unread = new Map<string, Status | null>();
-  /** What could not be written; a newer status of the same instance takes its place. */
-  readonly #late = new Map<string, Status | null>();
+  readonly #unread = new Map<string, Word>();
+  /** What could not be written; a newer word under the same key takes its place. */
+  readonly #late = new Map<string, Word>();
   #isLate = false;
   #writing: Promise<void> | undefined;
   #log!: RecordLog;
@@ -94,7 +103,29 @@ class TopicStatusStore implements StatusStore {
   }
 
   connectors(): ConnectorName[] {
-    return [...this.#read.keys()];
+    return [...new Set([...this.#read.keys(), ...this.#topics.keys()])];
+  }
+
+  topics(name: ConnectorName): string[] {
+    return [...(this.#topics.get(name) ?? [])].sort();
+  }
+
+  /** Called for each batch: what is known costs two look-ups. */
+  useTopic({ connector, task }: TaskId, topic: string): void {
+    if (this.#topics.get(connector)?.has(topic)) return;
+    const key = topicKey({ topic, connector });
+    // On its way already, or waiting until the log takes it.
+    if (this.#unread.get(key) || this.#late.get(key)) return;
+    this.#send(key, { topic, connector, task, discoveredMs: this.#clock.nowMs() });
+  }
+
+  forgetTopics(connector: ConnectorName): void {
+    const keys = new Set<string>();
+    for (const topic of this.#topics.get(connector) ?? []) keys.add(topicKey({ topic, connector }));
+    for (const [key, word] of [...this.#unread, ...this.#late]) {
+      if (word !== null && "topic" in word && word.connector === connector) keys.add(key);
+    }
+    for (const key of keys) if (this.#unread.get(key) !== null) this.#send(key, null);
   }
 
   putConnector: StatusStore["putConnector"] = (connector, status, options) =>
@@ -105,6 +136,7 @@ class TopicStatusStore implements StatusStore {
 
   removeConnector(connector: ConnectorName): void {
     this.#remove({ connector });
+    this.forgetTopics(connector);
   }
 
   removeTask({ connector, task }: TaskId): void {
@@ -137,17 +169,17 @@ class TopicStatusStore implements StatusStore {
   }
 
   #known(owner: StatusOwner): Status | null {
-    const unread = this.#unread.get(statusKey(owner));
+    const unread = this.#unread.get(statusKey(owner)) as Status | null | undefined;
     if (unread !== undefined) return unread;
     return this.#read.get(owner.connector)?.get(owner.task ?? -1) ?? null;
   }
 
-  #send(key: string, status: Status | null): void {
+  #send(key: string, word: Word): void {
     // Deleted first, so that the order of the map is the order of the last puts.
     this.#unwritten.delete(key);
-    this.#unwritten.set(key, status);
+    this.#unwritten.set(key, word);
     this.#late.delete(key);
-    this.#unread.set(key, status);
+    this.#unread.set(key, word);
     if (this.#writing !== undefined || this.#scope.signal.aborted) return;
     const writing = this.#write(this.#scope.signal);
     this.#writing = writing;
@@ -165,10 +197,7 @@ class TopicStatusStore implements StatusStore {
       this.#unwritten = new Map();
       try {
         await this.#log.appendAll(
-          [...round].map(([key, status]) => ({
-            key: encodeText(key),
-            value: status === null ? null : encodeStatus(status),
-          })),
+          [...round].map(([key, word]) => ({ key: encodeText(key), value: encoded(word) })),
         );
         backoff.reset();
       } catch (error) {
@@ -187,15 +216,15 @@ class TopicStatusStore implements StatusStore {
     this.#writing = undefined;
   }
 
-  #writeLater(round: ReadonlyMap<string, Status | null>, error: unknown): void {
+  #writeLater(round: ReadonlyMap<string, Word>, error: unknown): void {
     this.#logger.error(
       { keys: [...round.keys()] },
       `cannot write statuses, trying again in ${laterMs} ms: ${errorLine(error)}`,
     );
-    for (const [key, status] of round) {
+    for (const [key, word] of round) {
       if (this.#unwritten.has(key)) continue;
       this.#unread.delete(key);
-      this.#late.set(key, status);
+      this.#late.set(key, word);
     }
     if (this.#isLate) return;
     this.#isLate = true;
@@ -203,7 +232,7 @@ class TopicStatusStore implements StatusStore {
       async (signal) => {
         await this.#clock.sleep(laterMs, signal);
         this.#isLate = false;
-        if (!signal.aborted) for (const [key, status] of this.#late) this.#send(key, status);
+        if (!signal.aborted) for (const [key, word] of this.#late) this.#send(key, word);
       },
       (late) => this.#logger.error(`statuses are no longer written: ${errorLine(late)}`),
     );
@@ -211,7 +240,10 @@ class TopicStatusStore implements StatusStore {
 
   #take(key: Uint8Array | null, value: Uint8Array | null): void {
     const owner = decodeStatusKey(key);
-    if (owner === undefined) return;
+    if (owner === undefined) {
+      this.#takeTopic(decodeTopicKey(key), value);
+      return;
+    }
     const task = owner.task ?? -1;
     if (!this.#unwritten.has(statusKey(owner))) this.#unread.delete(statusKey(owner));
     const status = value === null ? null : decodeStatus(value);
@@ -220,7 +252,7 @@ class TopicStatusStore implements StatusStore {
       return;
     }
     // Another worker has spoken: what this one could not say then is no longer so.
-    const late = this.#late.get(statusKey(owner));
+    const late = this.#late.get(statusKey(owner)) as Status | null | undefined;
     if (late && status && late.workerId !== status.workerId) this.#late.delete(statusKey(owner));
     const statuses = this.#read.get(owner.connector) ?? new Map<number, Status>();
     const before = statuses.get(task);
@@ -230,6 +262,30 @@ class TopicStatusStore implements StatusStore {
     else this.#read.delete(owner.connector);
     this.#onChange();
   }
+
+  #takeTopic(
+    use: Pick<TopicUse, "topic" | "connector"> | undefined,
+    value: Uint8Array | null,
+  ): void {
+    if (use === undefined) return;
+    const key = topicKey(use);
+    if (!this.#unwritten.has(key)) this.#unread.delete(key);
+    if (value !== null && decodeTopicUse(value) === undefined) {
+      this.#logger.warn({ key }, "topic status ignored: it cannot be read");
+      return;
+    }
+    const topics = this.#topics.get(use.connector) ?? new Set<string>();
+    if (value === null) topics.delete(use.topic);
+    else topics.add(use.topic);
+    if (topics.size > 0) this.#topics.set(use.connector, topics);
+    else this.#topics.delete(use.connector);
+    this.#onChange();
+  }
+}
+
+function encoded(word: Word): Uint8Array | null {
+  if (word === null) return null;
+  return "topic" in word ? encodeTopicUse(word) : encodeStatus(word);
 }
 
 /** The last words of a task's former worker must not hide that it runs elsewhere by now. */

@@ -61,13 +61,20 @@ export interface StatusStore {
   task(id: TaskId): TaskStatus | undefined;
   /** By task number, ascending. */
   tasks(name: ConnectorName): readonly { readonly task: number; readonly status: TaskStatus }[];
-  /** Of every connector that has a status or whose tasks have one. */
+  /** Of every connector that has a status or topics, or whose tasks have a status. */
   connectors(): readonly ConnectorName[];
   /** `safe` leaves a status alone that another worker wrote in a later generation. */
   putConnector(name: ConnectorName, status: ConnectorStatus, options?: { safe: boolean }): void;
   putTask(id: TaskId, status: TaskStatus, options?: { safe: boolean }): void;
+  /** Also forgets its topics. */
   removeConnector(name: ConnectorName): void;
   removeTask(id: TaskId): void;
+  /** What the connector's tasks have written to or read from since the last reset, sorted. */
+  topics(name: ConnectorName): readonly string[];
+  /** Notes it where it is not known yet; cheap where it is. */
+  useTopic(id: TaskId, topic: string): void;
+  /** Until its tasks use them again. */
+  forgetTopics(name: ConnectorName): void;
   /** Resolves when everything put so far was written and read back (or given up). */
   flush(): Promise<void>;
   close(): Promise<void>;

@@ -134,6 +134,6 @@ for (const { name, failure, trace } of failures) {
 }
 
 test("a trace is bounded however much of a record its message quotes", () => {
-  const error = new TaskError("task.convert_failed", "x".repeat(1_000_000));
+  const error = new TaskError("task.record_failed", "x".repeat(1_000_000));
   assert.ok(letterErrorOf(error, converter).trace.length < 33_000);
 });

@@ -6,6 +6,7 @@ import { errorHint, errorLine } from "../base/error.ts";
 import type { Failure } from "../plugin/plugin.ts";
 import { javaClassOfError } from "../record/java-error.ts";
 import { type ByteSlice, noBytes, type RecordSlice } from "../record/record-slice.ts";
+import type { SourcePlace } from "./source-offsets.ts";
 import { failureTrace } from "./task-failure.ts";
 
 /** A record's place in Kafka. */
@@ -13,6 +14,15 @@ export interface RecordPlace {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
+}
+
+/** Which record of a source it was. */
+export interface SourceRecordPlace {
+  /** The topic that it was for, as the plugin named it. */
+  readonly topic: string;
+  readonly place: SourcePlace;
+  /** In its batch, from 0. */
+  readonly index: number;
 }
 
 /** What went wrong, in the three texts that a dead letter has for it. */
@@ -27,6 +37,8 @@ export interface LetterError {
 export interface DeadLetter {
   /** Where a sink read it; null for the record of a source. */
   readonly original: RecordPlace | null;
+  /** The record of a source. */
+  readonly source?: SourceRecordPlace;
   /** Milliseconds since the epoch; -1 = the record has none. */
   readonly timestampMs: number;
   readonly key: Uint8Array | null;
@@ -75,31 +87,37 @@ const stages: Readonly<Record<string, { did: string; remedy: string }>> = {
   },
 };
 
+type Which = Pick<DeadLetter, "original" | "source" | "stage" | "className">;
+
+/** What was being done to which record, where, and what a person may do when it fails. */
+export function failedWork(letter: Which): { readonly what: string; readonly remedy: string } {
+  const { did, remedy } = stages[letter.stage] ?? { did: "handling", remedy: "see the cause" };
+  return { what: `${did} ${whichRecord(letter)} failed in ${letter.className}`, remedy };
+}
+
+function whichRecord({ original, source }: Which): string {
+  if (original !== null) {
+    return `the record ${original.topic}-${original.partition}@${original.offset}`;
+  }
+  if (source === undefined) return "a record of the source";
+  const { topic, place, index } = source;
+  const where =
+    place.partition === null
+      ? `record ${index + 1} of a batch`
+      : `the record of source partition ${place.partition} at offset ${place.offset}`;
+  return `${where} for topic ${topic}`;
+}
+
 /** What a person reads first of a failed record: what was done, to which, why it failed, what to do. */
-export function failureSentence(
-  letter: Pick<DeadLetter, "original" | "stage" | "className">,
-  why: string,
-  hint: string | undefined,
-): string {
-  const { did, remedy } = stages[letter.stage] ?? {
-    did: "handling",
-    remedy: "see the cause",
-  };
-  const place = letter.original;
-  const which =
-    place === null
-      ? "a record of the source"
-      : `the record ${place.topic}-${place.partition}@${place.offset}`;
+export function failureSentence(letter: Which, why: string, hint: string | undefined): string {
+  const { what, remedy } = failedWork(letter);
   const reason = oneLine(why).replace(/[.:\s]+$/, "");
   const because = reason === "" ? "" : `: ${reason}`;
-  return `${did} ${which} failed in ${letter.className}${because}; ${oneLine(hint ?? remedy)}`;
+  return `${what}${because}; ${oneLine(hint ?? remedy)}`;
 }
 
 /** What a step of the host threw. */
-export function letterErrorOf(
-  error: unknown,
-  letter: Pick<DeadLetter, "original" | "stage" | "className">,
-): LetterError {
+export function letterErrorOf(error: unknown, letter: Which): LetterError {
   const className = javaClassOfError(error);
   const message = error instanceof Error ? error.message : String(error);
   const sentence = failureSentence(letter, errorLine(error), errorHint(error));
@@ -114,10 +132,7 @@ export function letterErrorOf(
 }
 
 /** What a plugin said of a record; its own stack is kept. */
-export function letterErrorOfPlugin(
-  failure: Failure,
-  letter: Pick<DeadLetter, "original" | "stage" | "className">,
-): LetterError {
+export function letterErrorOfPlugin(failure: Failure, letter: Which): LetterError {
   const className = failure.exceptionClass || "org.apache.kafka.connect.errors.ConnectException";
   const hint = failure.hint === "" ? undefined : failure.hint;
   const sentence = failureSentence(letter, failure.text, hint);
@@ -177,6 +192,12 @@ export function fillDeadLetter(
     addHeader(record, names.partition, utf8(String(original.partition)));
     addHeader(record, names.offset, utf8(String(original.offset)));
   }
+  if (letter.source !== undefined) {
+    const { topic, place } = letter.source;
+    addHeader(record, names.topic, utf8(topic));
+    if (place.partition !== null) addHeader(record, sourceNames.partition, utf8(place.partition));
+    if (place.offset !== null) addHeader(record, sourceNames.offset, utf8(place.offset));
+  }
   addHeader(record, names.connector, utf8(context.connector));
   addHeader(record, names.task, utf8(String(context.task)));
   addHeader(record, names.stage, utf8(letter.stage));
@@ -199,6 +220,12 @@ const names = {
   exceptionClass: name("exception.class.name"),
   message: name("exception.message"),
   trace: name("exception.stacktrace"),
+};
+
+/** Bulkhead's own: Connect writes no dead letters for sources. The texts are JSON. */
+const sourceNames = {
+  partition: utf8("__bulkhead.errors.source.partition"),
+  offset: utf8("__bulkhead.errors.source.offset"),
 };
 
 function utf8(text: string): Uint8Array {

@@ -12,11 +12,12 @@ import type { DeadLetterQueue } from "./dead-letter-queue.ts";
 import { isTrue } from "./dead-letter-settings.ts";
 import { logFailure } from "./failure-log.ts";
 import { type OriginalRecord, OriginalRecords } from "./original-record.ts";
+import { consumedText } from "./sink-failures.ts";
 import type { TaskParts, TaskSpec } from "./task.ts";
 import { failureError, toleranceExceeded, unrecoverable } from "./task-failure.ts";
 
 /** What a task says of a record stands under this name, whatever its class. */
-const putStep = { stage: "TASK_PUT", className: "org.apache.kafka.connect.sink.SinkTask" };
+export const putStep = { stage: "TASK_PUT", className: "org.apache.kafka.connect.sink.SinkTask" };
 
 /** The records behind one put: where each stood in the log. */
 export interface PutPlaces {
@@ -147,7 +148,9 @@ export class ErrantRecords {
   async #take(report: Report): Promise<void> {
     const { failure, done } = report;
     const letter = await this.#letterOf(report);
-    const record = { ...letter, timestampType: 1 };
+    // The task has ended while its record was looked for: it comes again, and so does its letter.
+    if (letter === undefined) return;
+    const record = { logText: () => consumedText(letter.original, letter.timestampMs, 1) };
     logFailure(this.#spec, this.#parts, putStep, record, failureError(failure));
     const queue = this.#queue;
     if (queue !== undefined) {
@@ -164,17 +167,20 @@ export class ErrantRecords {
     this.#fail(unrecoverable(toleranceExceeded(failureError(failure))));
   }
 
-  async #letterOf({ place, own, failure }: Report): Promise<DeadLetter> {
+  async #letterOf({ place, own, failure }: Report): Promise<DeadLetter | undefined> {
     const step = { ...putStep, original: place ?? ownPlace(own) };
     const record = own === undefined ? await this.#original(place) : this.#converted(own);
+    if (record === undefined) return undefined;
     return { ...step, ...record, error: letterErrorOfPlugin(failure, step) };
   }
 
-  async #original(place: RecordPlace | null): Promise<OriginalRecord> {
+  /** Undefined when the task ends before it is found. */
+  async #original(place: RecordPlace | null): Promise<OriginalRecord | undefined> {
     // Nobody reads it where nobody writes letters or names records in the log.
     if (place === null || !this.#needsRecord) return lostRecord;
     const found = await this.#originals.find(place, this.#closing.signal);
     if (found !== null) return found;
+    if (this.#closing.signal.aborted) return undefined;
     this.#parts.logger.warn(
       { topic: place.topic, partition: place.partition, offset: place.offset },
       "the task reported a record that the log does not have any more: its dead letter has no bytes",

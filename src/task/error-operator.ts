@@ -4,7 +4,7 @@
  *
  * @see reference: Kafka Connect's RetryWithToleranceOperator, whose order of counts this keeps.
  */
-import { RetriableError, TaskError } from "../base/error.ts";
+import { RetriableError } from "../base/error.ts";
 import type { ConnectorConfig } from "../plugin/plugin.ts";
 
 /** From `errors.*`. */
@@ -43,7 +43,7 @@ export interface ErrorCounts {
 export type Verdict =
   | { readonly at: "retry"; readonly afterMs: number }
   | { readonly at: "left-out" }
-  | { readonly at: "fatal"; readonly error: TaskError };
+  | { readonly at: "fatal" };
 
 /** One step on one record, from its first failure on. */
 export interface Attempts {
@@ -82,13 +82,13 @@ export class ErrorOperator {
     return { count: 0, sinceMs: this.#parts.nowMs() };
   }
 
-  /** Tells what to do about a try that failed just now. A task that is stopping tries nothing again. */
-  failed(error: unknown, attempts: Attempts, isStopping: boolean): Verdict {
+  /** Tells what to do about a try that failed just now. */
+  failed(error: unknown, attempts: Attempts): Verdict {
     attempts.count += 1;
     this.#counts.totalRecordFailures += 1;
-    if (!(error instanceof RetriableError)) return this.#final(error);
+    if (!(error instanceof RetriableError)) return this.#final();
     const leftMs = this.#leftMs(attempts);
-    if (leftMs > 0 && !isStopping) {
+    if (leftMs > 0) {
       this.#counts.totalRetries += 1;
       return { at: "retry", afterMs: Math.min(this.#delayMs(attempts.count), leftMs) };
     }
@@ -98,12 +98,22 @@ export class ErrorOperator {
     return { at: "left-out" };
   }
 
-  #final(cause: unknown): Verdict {
+  /** Connect's `executeFailed`: a record failed where nothing is tried again, and that is tolerated. */
+  leftOut(): void {
+    this.#counts.totalRecordFailures += 1;
+    this.#counts.totalRecordsSkipped += 1;
+    this.#counts.lastErrorTimestamp = this.#parts.nowMs();
+  }
+
+  /** As `leftOut`, of a record that ends the task. */
+  failedFatally(): void {
+    this.#counts.totalRecordFailures += 1;
     this.#markFailed();
-    if (!this.#policy.isTolerant) {
-      const message = "Tolerance exceeded in error handler";
-      return { at: "fatal", error: new TaskError("task.tolerance_exceeded", message, { cause }) };
-    }
+  }
+
+  #final(): Verdict {
+    this.#markFailed();
+    if (!this.#policy.isTolerant) return { at: "fatal" };
     this.#counts.totalRecordsSkipped += 1;
     return { at: "left-out" };
   }

@@ -52,7 +52,7 @@ test("I1: an offset is not committed while a record before it has no outcome", (
   assert.equal(inFlight.takeAcked(), undefined);
   inFlight.stored(1, [0], 0, 1);
   assert.deepEqual(committable(inFlight), { a: "3" });
-  assert.deepEqual(inFlight.takeAcked(), { through: 2, count: 3 });
+  assert.deepEqual(inFlight.takeAcked(), { through: 2, runs: [{ count: 3, outcome: "stored" }] });
 });
 
 test("records that share an offset are not split between two polls' messages", () => {

@@ -10,16 +10,33 @@
  * (proto/README.md, "Source").
  */
 
-import type { SourceOffset } from "../plugin/plugin.ts";
+import type { Run, SourceOffset } from "../plugin/plugin.ts";
 import type { Columns, Definitions } from "../record/columns.ts";
-import { type SourceOffsetEntry, sourceOffsetsBefore, sourceOffsetsOf } from "./source-offsets.ts";
+import {
+  type SourceOffsetEntry,
+  sourceOffsetsBefore,
+  sourceOffsetsOf,
+  sourceOffsetsThat,
+} from "./source-offsets.ts";
 
-/** What the plugin must be told: every batch up to `through` is stored. */
+/** What the plugin must be told: every record of the batches up to `through` has its outcome. */
 export interface AckedBatches {
   readonly through: number;
-  /** Records in the batches that are new since the last time. */
-  readonly count: number;
+  /** Of the records in the batches that are new since the last time. */
+  readonly runs: readonly Run[];
 }
+
+/** Why the task went on without a record. */
+export type FailedRun = Extract<Run, { outcome: "failed" }>;
+
+const pending = 0;
+const stored = 1;
+/** A transform dropped it. Its offset is not committed by itself, as in Connect. */
+const filtered = 2;
+/** It failed before it was handed to the producer: as with `filtered`. */
+const failed = 3;
+/** The log did not take it: it counts for offsets, as in Connect. */
+const refused = 4;
 
 export interface BatchInFlight {
   readonly batchSeq: number;
@@ -28,9 +45,20 @@ export interface BatchInFlight {
   readonly offsetMode: "per-record" | "last";
 }
 
+export interface InFlightOptions {
+  /** Also batches without offsets of their own are kept while they wait: failures are reported with them. */
+  readonly keepBatches?: boolean;
+}
+
 interface Entry {
   readonly partition: string;
-  readonly offset: string | null;
+  /** Of the first record; `offset` is that of the last that counts. */
+  readonly first: string | null;
+  offset: string | null;
+  /** No record of it counts. */
+  isVoid: boolean;
+  /** The one that this one replaced, while this one has no outcome. */
+  before: Entry | undefined;
   stored: boolean;
   /** No later record can share this offset. */
   final: boolean;
@@ -45,17 +73,32 @@ class Waiting {
   readonly entries: Entry[];
   /** Kept only where a part of it may be asked for: its arrays are the plugin's whole message. */
   readonly batch: BatchInFlight | undefined;
-  /** One byte a record; 1 = stored. */
-  readonly stored: Uint8Array;
+  /** One byte a record. */
+  readonly outcomes: Uint8Array;
   pending: number;
+  /** Records whose offsets do not count. */
+  leftOut = 0;
+  /** By the record's index; none where all went well. */
+  failures: Map<number, FailedRun> | undefined;
 
   constructor(batchSeq: number, count: number, entries: Entry[], batch?: BatchInFlight) {
     this.batchSeq = batchSeq;
     this.count = count;
     this.entries = entries;
     this.batch = batch;
-    this.stored = new Uint8Array(count);
+    this.outcomes = new Uint8Array(count);
     this.pending = count;
+  }
+
+  settle(index: number, outcome: number): void {
+    if (this.outcomes[index] !== pending) throw new Error(`record ${index} has two outcomes`);
+    this.outcomes[index] = outcome;
+    this.pending -= 1;
+  }
+
+  counts(index: number): boolean {
+    const outcome = this.outcomes[index];
+    return outcome === stored || outcome === refused;
   }
 
   /** Batches count from 1. */
@@ -72,15 +115,21 @@ export class InFlight {
   readonly #open = new Map<string, Entry>();
   readonly #committable = new Map<string, string | null>();
   #ackedThrough = 0;
-  #ackedCount = 0;
+  #acked: Run[] = [];
   #told = 0;
+  readonly #keepBatches: boolean;
+
+  constructor(options: InFlightOptions = {}) {
+    this.#keepBatches = options.keepBatches ?? false;
+  }
 
   /** A batch begins its way; call it before its records are handed to the producer. */
   add(batch: BatchInFlight, pollEnd: boolean): void {
     const offsets = sourceOffsetsOf(batch.columns, batch.definitions, batch.offsetMode);
     const entries = offsets.map((offset) => this.#enter(offset, batch.offsetMode === "last"));
     if (pollEnd) this.#endPoll();
-    const kept = batch.offsetMode === "per-record" ? batch : undefined;
+    const isKept = this.#keepBatches || batch.offsetMode === "per-record";
+    const kept = isKept ? batch : undefined;
     const waiting = new Waiting(batch.batchSeq, batch.columns.count, entries, kept);
     this.#waiting.push(waiting);
     this.#byBatch.set(batch.batchSeq, waiting);
@@ -96,7 +145,7 @@ export class InFlight {
     const { entries } = this.#waiting.at(-1) as Waiting;
     const before = entries.findIndex((entry) => entry.partition === partition);
     if (before >= 0) entries.splice(before, 1);
-    entries.push({ partition, offset, stored: false, final: true, replaced: false });
+    entries.push(newEntry(partition, offset, offset, true));
     this.#advance();
   }
 
@@ -110,23 +159,46 @@ export class InFlight {
 
   /** Records `indexes[from..to)` of the batch are stored. */
   stored(batchSeq: number, indexes: readonly number[], from: number, to: number): void {
+    const waiting = this.#find(batchSeq);
+    for (let at = from; at < to; at += 1) waiting.settle(indexes[at] as number, stored);
+    if (waiting.pending === 0) this.#advance();
+  }
+
+  /** A transform dropped the record. */
+  filtered(batchSeq: number, index: number): void {
+    const waiting = this.#find(batchSeq);
+    waiting.settle(index, filtered);
+    waiting.leftOut += 1;
+    if (waiting.pending === 0) this.#advance();
+  }
+
+  /** The task goes on without the record; `isRefused`: the log did not take it. */
+  failed(batchSeq: number, index: number, run: FailedRun, isRefused: boolean): void {
+    const waiting = this.#find(batchSeq);
+    waiting.settle(index, isRefused ? refused : failed);
+    if (!isRefused) waiting.leftOut += 1;
+    waiting.failures ??= new Map();
+    waiting.failures.set(index, run);
+    if (waiting.pending === 0) this.#advance();
+  }
+
+  /** The batch, while it has records without an outcome. */
+  batch(batchSeq: number): BatchInFlight | undefined {
+    return this.#byBatch.get(batchSeq)?.batch;
+  }
+
+  #find(batchSeq: number): Waiting {
     const waiting = this.#byBatch.get(batchSeq);
     if (waiting === undefined) throw new Error(`no batch ${batchSeq} is in flight`);
-    for (let at = from; at < to; at += 1) {
-      const index = indexes[at] as number;
-      if (waiting.stored[index] === 1) throw new Error(`record ${index} has two outcomes`);
-      waiting.stored[index] = 1;
-    }
-    waiting.pending -= to - from;
-    if (waiting.pending === 0) this.#advance();
+    return waiting;
   }
 
   /** What the plugin has not been told yet; undefined when there is nothing new. */
   takeAcked(): AckedBatches | undefined {
     if (this.#ackedThrough === this.#told) return undefined;
-    const acked = { through: this.#ackedThrough, count: this.#ackedCount };
+    const acked = { through: this.#ackedThrough, runs: this.#acked };
     this.#told = this.#ackedThrough;
-    this.#ackedCount = 0;
+    this.#acked = [];
     return acked;
   }
 
@@ -151,11 +223,13 @@ export class InFlight {
   #enter(found: SourceOffsetEntry, final: boolean): Entry {
     const { partition, first, last } = found;
     const before = this.#open.get(partition);
+    const entry = newEntry(partition, first, last, final);
     if (before !== undefined) {
-      if (first === before.offset) before.replaced = true;
-      else this.#finish(before);
+      if (first === before.offset) {
+        before.replaced = true;
+        entry.before = before;
+      } else this.#finish(before);
     }
-    const entry = { partition, offset: last, stored: false, final, replaced: false };
     if (final) this.#open.delete(partition);
     else this.#open.set(partition, entry);
     return entry;
@@ -172,7 +246,8 @@ export class InFlight {
   }
 
   #allow(entry: Entry): void {
-    if (!entry.replaced) this.#committable.set(entry.partition, entry.offset);
+    if (entry.replaced || entry.isVoid) return;
+    this.#committable.set(entry.partition, entry.offset);
   }
 
   /** I1: a gap means a record without an outcome, so go only up to the first gap. */
@@ -184,23 +259,89 @@ export class InFlight {
       if (!head.isCheckpoint) {
         this.#byBatch.delete(head.batchSeq);
         this.#ackedThrough = head.batchSeq;
-        this.#ackedCount += head.count;
+        addRuns(this.#acked, head);
       }
+      if (head.leftOut > 0) this.#narrow(head);
       for (const entry of head.entries) {
         entry.stored = true;
+        entry.before = undefined;
         if (entry.final) this.#allow(entry);
       }
     }
   }
 
+  /**
+   * Records that were left out move no offset: what is committed is the offset of the last one that was
+   * not. Where only the batch has offsets, one record that counts is enough for all of them.
+   */
+  #narrow(head: Waiting): void {
+    const counts = (index: number) => head.counts(index);
+    const isVoid = head.leftOut === head.count;
+    if (head.batch?.offsetMode !== "per-record") {
+      for (const entry of head.entries) entry.isVoid = isVoid;
+      return;
+    }
+    const { columns, definitions } = head.batch;
+    const found = isVoid
+      ? new Map<string, string | null>()
+      : sourceOffsetsThat(columns, definitions, counts);
+    for (const entry of head.entries) this.#narrowEntry(entry, found);
+  }
+
+  #narrowEntry(entry: Entry, found: ReadonlyMap<string, string | null>): void {
+    const { partition, before } = entry;
+    const last = entry.offset;
+    if (found.has(partition)) entry.offset = found.get(partition) ?? null;
+    else if (before?.replaced === true && !before.isVoid) entry.offset = before.offset;
+    else entry.isVoid = true;
+    if (entry.isVoid || entry.offset === last) return;
+    // A record with another offset has followed, though it was left out.
+    entry.final = true;
+    entry.replaced = false;
+    if (this.#open.get(partition) === entry) this.#open.delete(partition);
+  }
+
   #takePartial(): void {
     const head = this.#waiting[0];
-    if (head?.batch === undefined) return;
-    let length = head.stored.indexOf(0);
+    if (head?.batch?.offsetMode !== "per-record") return;
+    let length = head.outcomes.indexOf(pending);
     if (length < 0) length = head.count;
     const { columns, definitions } = head.batch;
-    for (const { partition, offset } of sourceOffsetsBefore(columns, definitions, length)) {
+    const counts = (index: number) => head.counts(index);
+    for (const { partition, offset } of sourceOffsetsBefore(columns, definitions, length, counts)) {
       this.#committable.set(partition, offset);
     }
   }
+}
+
+function newEntry(
+  partition: string,
+  first: string | null,
+  offset: string | null,
+  final: boolean,
+): Entry {
+  return {
+    ...{ partition, first, offset, final },
+    ...{ isVoid: false, before: undefined, stored: false, replaced: false },
+  };
+}
+
+/** I7: the outcomes of a whole batch. */
+function addRuns(runs: Run[], { count, outcomes, failures, leftOut }: Waiting): void {
+  if (leftOut === 0 && failures === undefined) {
+    addRun(runs, "stored", count);
+    return;
+  }
+  for (let index = 0; index < count; index += 1) {
+    const failure = failures?.get(index);
+    if (failure !== undefined) runs.push(failure);
+    else addRun(runs, outcomes[index] === filtered ? "filtered" : "stored", 1);
+  }
+}
+
+function addRun(runs: Run[], outcome: "stored" | "filtered", count: number): void {
+  if (count === 0) return;
+  const last = runs.at(-1);
+  if (last?.outcome === outcome) last.count += count;
+  else runs.push({ count, outcome });
 }

@@ -50,6 +50,11 @@ class Column<A extends Uint32Array | Float64Array> {
     return this.values.subarray(0, this.length) as A;
   }
 
+  /** Length 1 when all are equal. */
+  uniformOrAll(): A {
+    return this.uniform ? (this.values.subarray(0, 1) as A) : this.all();
+  }
+
   /** Length 1 when all are equal; length 0 when that one value is the column's default. */
   packed(absent: number): A {
     if (this.length === 0 || !this.uniform) return this.all();
@@ -75,6 +80,9 @@ export class PutBuilder {
   readonly #timestamps = new Column(floats);
   readonly #timestampTypes = new Column(uints);
   readonly #offsets = new Column(floats);
+  /** Empty unless transforms may give records another place. */
+  readonly #originalTopics = new Column(uints);
+  readonly #originalPartitions = new Column(uints);
   readonly #headerCounts = new Column(uints);
   readonly #headerNames = new Column(uints);
   readonly #headerSizes = new Column(uints);
@@ -115,6 +123,9 @@ export class PutBuilder {
     ]) {
       column.shrink(last);
     }
+    for (const column of [this.#originalTopics, this.#originalPartitions]) {
+      column.shrink(Math.min(last, column.length));
+    }
     for (const column of [this.#headerNames, this.#headerForms, this.#headerSizes]) {
       column.shrink(Math.min(headers, column.length));
     }
@@ -136,6 +147,12 @@ export class PutBuilder {
     this.#timestamps.push(timestampMs);
     this.#timestampTypes.push(timestampType);
     this.#headerCounts.push(0);
+  }
+
+  /** Where the record was read, behind `record`: for each record of a batch or for none. */
+  original(topic: number, partition: number): void {
+    this.#originalTopics.push(topic);
+    this.#originalPartitions.push(partition + 1);
   }
 
   key(form: number, bytes: Uint8Array, start: number, end: number): void {
@@ -170,6 +187,10 @@ export class PutBuilder {
     columns.timestamps = this.#timestamps.packed(-1);
     columns.timestampTypes = this.#timestampTypes.packed(1);
     columns.offsets = this.#offsets.all();
+    if (this.#originalTopics.length > 0) {
+      columns.originalTopics = this.#originalTopics.uniformOrAll();
+      columns.originalPartitions = this.#originalPartitions.uniformOrAll();
+    }
     if (this.#headerNames.length > 0) {
       columns.headerCounts = this.#headerCounts.all();
       columns.headerNames = this.#headerNames.all();
@@ -191,6 +212,8 @@ export class PutBuilder {
       this.#timestamps,
       this.#timestampTypes,
       this.#offsets,
+      this.#originalTopics,
+      this.#originalPartitions,
       this.#headerCounts,
       this.#headerNames,
       this.#headerSizes,

@@ -4,7 +4,6 @@
  * instead of being kept: a put that has to be repeated seeks its partitions back.
  */
 import { type Deferred, deferred } from "../base/deferred.ts";
-import { TaskError } from "../base/error.ts";
 import type {
   Fetched,
   PartitionOffset,
@@ -21,17 +20,7 @@ import { SinkPositions } from "./sink-positions.ts";
 import type { SinkRecords } from "./sink-records.ts";
 import type { TaskParts, TaskSpec } from "./task.ts";
 import { failureError, unrecoverable } from "./task-failure.ts";
-
-/** Where reading stands behind these records, and how many of the put come before. */
-interface PutSpan extends SinkOffset {
-  readonly upTo: number;
-}
-
-/** The records of one put. */
-interface PutRecords {
-  readonly offsets: Float64Array;
-  readonly spans: readonly PutSpan[];
-}
+import { isGone, type PutRecords, type PutSpan, type UnansweredPuts } from "./unanswered-puts.ts";
 
 export class SinkDelivery implements RebalanceListener {
   readonly #spec: TaskSpec;
@@ -43,6 +32,7 @@ export class SinkDelivery implements RebalanceListener {
   readonly #interrupt = new AbortController();
   readonly #errants: ErrantRecords;
   readonly #commit: SinkCommit;
+  readonly #puts: UnansweredPuts;
   #consumer!: SinkConsumer;
   #wake: () => void = () => {};
   #outstanding = 0;
@@ -72,10 +62,12 @@ export class SinkDelivery implements RebalanceListener {
     parts: TaskParts,
     stream: SinkStream,
     records: SinkRecords,
+    puts: UnansweredPuts,
     letters: DeadLetterQueue | undefined,
   ) {
-    this.#errants = new ErrantRecords(spec, parts, letters, (error) => this.#fail(error));
+    this.#errants = new ErrantRecords(spec, parts, letters, (error) => this.fail(error));
     this.#commit = new SinkCommit(spec, parts, stream, this.#positions, this.#errants);
+    this.#puts = puts;
     this.#spec = spec;
     this.#parts = parts;
     this.#stream = stream;
@@ -94,11 +86,6 @@ export class SinkDelivery implements RebalanceListener {
   interrupt(): void {
     this.#interrupt.abort();
     if (this.#gone) this.#allAnswered?.resolve();
-  }
-
-  pluginGone(reason: string): void {
-    this.#gone = true;
-    this.#fail(new TaskError("plugin.gone", reason));
   }
 
   /** How long a poll may wait. */
@@ -131,20 +118,32 @@ export class SinkDelivery implements RebalanceListener {
         if (!(await this.#goBack(one, spans))) return;
         spans = [];
       }
-      await this.#records.room(this.#interrupt.signal);
-      this.#records.start(one);
+      if (!(await this.#records.start(one, this.#interrupt.signal))) return this.#builder.clear();
       for (;;) {
-        const { full, nextOffset } = this.#records.fill(one);
+        const { at, nextOffset, afterMs, isUsed } = this.#records.fill(one);
+        if (isUsed) this.#parts.useTopic(one.topic);
+        if (at === "retry") {
+          if (!(await this.#waitToRetry(afterMs, one))) return this.#builder.clear();
+          continue;
+        }
         const { topic, partition } = one;
         spans.push({ topic, partition, offset: nextOffset, upTo: this.#builder.count });
-        if (!full) break;
+        if (at === "end" && !this.#records.isSuspected) break;
         if (!(await this.#put(spans))) return;
         spans = [];
+        if (at === "end") break;
       }
     }
     if (this.#builder.count > 0) await this.#put(spans);
     else this.#trailing.push(...spans);
     if (this.#outstanding === 0) this.#takeTrailing();
+  }
+
+  /** False when the task ends: what it waited for is read again by its successor. */
+  async #waitToRetry(afterMs: number, fetched: Fetched): Promise<boolean> {
+    const { signal } = this.#interrupt;
+    if (!signal.aborted) await this.#parts.clock.sleep(afterMs, signal);
+    return !signal.aborted && this.#records.prepare(fetched, signal);
   }
 
   /** Behind the results of what was put before. False when the plugin is out of step. */
@@ -154,6 +153,7 @@ export class SinkDelivery implements RebalanceListener {
     await this.#quiet();
     if (this.#outOfStep || this.failure !== undefined) return false;
     const { topic, partition, firstOffset, nextOffset } = to;
+    this.#puts.forget(to);
     this.#positions.restart({ topic, partition, offset: Math.min(firstOffset, nextOffset) });
     return true;
   }
@@ -213,23 +213,27 @@ export class SinkDelivery implements RebalanceListener {
   }
 
   async #put(spans: readonly PutSpan[]): Promise<boolean> {
+    const isSuspected = this.#records.isSuspected;
+    if (isSuspected) await this.#quiet();
     await this.#stream.room(this.#interrupt.signal);
+    await this.#puts.turn(isSuspected, this.#interrupt.signal);
     if (this.#interrupt.signal.aborted || this.#outOfStep) {
+      this.#puts.skip();
       this.#builder.clear();
       return false;
     }
     const columns = this.#builder.columns();
-    const { count } = columns;
     // Few puts have a record that fails, and this is how it is found again.
-    const places = { offsets: columns.offsets.slice(), spans };
+    const places = this.#puts.sent({ offsets: columns.offsets.slice(), spans });
     this.#outstanding += 1;
     // The columns are written to the wire before this returns, so the builder may go on.
     this.#stream
       .put(columns, this.#epoch)
-      .then((result) => this.#answered(result, places, count))
-      .catch((error: unknown) => this.#fail(error))
+      .then((result) => this.#answered(result, places))
+      .catch((error: unknown) => this.fail(error))
       .finally(() => this.#settled());
     this.#builder.clear();
+    if (isSuspected) await this.#quiet();
     return true;
   }
 
@@ -248,7 +252,8 @@ export class SinkDelivery implements RebalanceListener {
   }
 
   // I2: only a result moves a position, so nothing is flushed or committed before it.
-  #answered(result: PutResult, places: PutRecords, count: number): void {
+  #answered(result: PutResult, places: PutRecords): void {
+    this.#puts.answered();
     if (this.#isPutFailed) return;
     if (result.at === "retry" || result.at === "discarded") {
       this.#raise(result.epoch);
@@ -268,7 +273,8 @@ export class SinkDelivery implements RebalanceListener {
       return;
     }
     this.#positions.took(places.spans);
-    this.#parts.meter.sinkRecordSendTotal += count;
+    this.#puts.took(places);
+    this.#parts.meter.sinkRecordSendTotal += places.offsets.length;
   }
 
   /** At once, before any result that came after it: a rewind bars its partitions (I2). */
@@ -276,7 +282,7 @@ export class SinkDelivery implements RebalanceListener {
     try {
       this.#take(event);
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
@@ -365,7 +371,7 @@ export class SinkDelivery implements RebalanceListener {
       this.#parts.meter.offsetCommitSkipTotal += 1;
       this.#warn("Offset commit failed, rewinding to last committed offsets", result.failure.text);
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
@@ -375,11 +381,15 @@ export class SinkDelivery implements RebalanceListener {
 
   /** After the last word of the plugin. */
   end(): Promise<void> {
+    this.#puts.end();
     return this.#errants.close();
   }
 
-  #fail(error: unknown): void {
-    this.failure ??= error;
+  fail(error: unknown): void {
+    const isDead = isGone(error) && !this.#gone;
+    this.#gone ||= isDead;
+    // A process that ends on the way out says nothing of the records that it had.
+    this.failure ??= isDead && !this.#interrupt.signal.aborted ? this.#puts.died(error) : error;
     this.interrupt();
     this.#wake();
   }

@@ -5,14 +5,22 @@ import { within } from "../base/deadline.ts";
 import { isLate } from "../base/error.ts";
 import type { SinkConsumer } from "../kafka/kafka.ts";
 import type { PluginProcess, ProcessLease, SinkStream } from "../plugin/plugin.ts";
+import { planText } from "../transform/step.ts";
 import { DeadLetterQueue } from "./dead-letter-queue.ts";
 import { ProcessTask } from "./process-task.ts";
 import { PutBuilder } from "./put-builder.ts";
+import { PutFence } from "./put-fence.ts";
+import type { PutGate } from "./put-gate.ts";
+import { RecordFailures } from "./record-failures.ts";
 import { SinkDelivery } from "./sink-delivery.ts";
-import { SinkFailures } from "./sink-failures.ts";
+import { SinkLanes } from "./sink-lanes.ts";
 import { SinkRecords } from "./sink-records.ts";
+import type { SinkWay } from "./sink-way.ts";
 import { subscription } from "./subscription.ts";
-import { taskStart } from "./task-failure.ts";
+import { goneError, taskStart } from "./task-failure.ts";
+import type { TaskStages } from "./task-stages.ts";
+
+import { UnansweredPuts } from "./unanswered-puts.ts";
 
 /** The contract's limit on records in one batch. */
 const batchRecordsMax = 10_000;
@@ -31,19 +39,39 @@ export class SinkTask extends ProcessTask<SinkStream> {
   #shown: "RUNNING" | "PAUSED" | undefined;
   #stopped = false;
   #letters: DeadLetterQueue | undefined;
+  #stages: TaskStages | undefined;
+  /** Undefined: there are no transforms. */
+  #way: SinkWay | undefined;
 
   override async run(signal: AbortSignal): Promise<void> {
     try {
       await super.run(signal);
     } finally {
       await this.#letters?.close();
+      await this.#stages?.close();
     }
   }
 
   /** The topic for dead letters comes first, as in Connect: without it nothing is started. */
   protected async startIn(process: PluginProcess, signal: AbortSignal): Promise<SinkStream> {
+    this.#way = await this.#chain(signal);
     this.#letters = await DeadLetterQueue.open(this.spec, this.parts);
     return process.startSinkTask(taskStart(this.spec), signal);
+  }
+
+  /** Most tasks have none, and then none of it is loaded. */
+  async #chain(signal: AbortSignal): Promise<SinkWay | undefined> {
+    const steps = await this.parts.createSteps();
+    if (steps.length === 0) return undefined;
+    const { hasStages, TaskStages } = await import("./task-stages.ts");
+    if (hasStages(steps)) {
+      const { StagedSink } = await import("./staged-sink.ts");
+      this.#stages = await TaskStages.open(steps, this.spec, this.parts, signal);
+      return new StagedSink(this.parts, this.#stages.chain);
+    }
+    const { SinkChain } = await import("./sink-chain.ts");
+    this.parts.logger.debug(`planned ${planText(steps)}`);
+    return new SinkChain(this.parts, steps);
   }
 
   protected async serve(
@@ -51,7 +79,9 @@ export class SinkTask extends ProcessTask<SinkStream> {
     lease: ProcessLease,
     signal: AbortSignal,
   ): Promise<void> {
-    const delivery = this.#delivery(stream);
+    const { pid } = lease.process;
+    const gate = this.parts.putGates?.join(pid);
+    const delivery = this.#delivery(stream, gate);
     let consumer: SinkConsumer | undefined;
     const wake = () => {
       delivery.interrupt();
@@ -69,7 +99,7 @@ export class SinkTask extends ProcessTask<SinkStream> {
       delivery.use(consumer, () => this.#wake());
       await this.#loop(delivery, consumer, signal);
     } catch (error) {
-      delivery.failure ??= error;
+      delivery.fail(error);
     } finally {
       looping.abort();
       signal.removeEventListener("abort", wake);
@@ -78,27 +108,25 @@ export class SinkTask extends ProcessTask<SinkStream> {
       await this.#finish(consumer, plugin);
       await pumping;
       await delivery.end();
+      this.parts.putGates?.leave(pid);
     }
     if (delivery.failure !== undefined) throw delivery.failure;
   }
 
-  #delivery(stream: SinkStream): SinkDelivery {
+  #delivery(stream: SinkStream, gate: PutGate | undefined): SinkDelivery {
     const { messageBytesMax } = this.spec.limits;
     const builder = new PutBuilder({
       recordsMax: batchRecordsMax,
       bytesMax: messageBytesMax,
       arenaBytesGoal: Math.min(putBytesGoal, messageBytesMax / 2),
     });
-    const { keyConverter: key, valueConverter: value, headerConverter: header } = this.parts;
-    const failures = new SinkFailures(this.spec, this.parts, this.#letters);
-    const records = new SinkRecords(
-      { key, value, header },
-      stream,
-      builder,
-      messageBytesMax,
-      failures,
-    );
-    return new SinkDelivery(this.spec, this.parts, stream, records, this.#letters);
+    const { meter } = this.parts;
+    const failures = new RecordFailures(this.spec, this.parts, this.#letters);
+    const way = this.#way ?? new SinkLanes(this.parts);
+    const fence = new PutFence(this.parts.suspects);
+    const records = new SinkRecords(way, stream, builder, messageBytesMax, failures, meter, fence);
+    const puts = new UnansweredPuts(this.spec, this.parts, gate);
+    return new SinkDelivery(this.spec, this.parts, stream, records, puts, this.#letters);
   }
 
   /** Once asked to stop, an open, flush or put that does not end must not hold the task for ever. */
@@ -148,7 +176,7 @@ export class SinkTask extends ProcessTask<SinkStream> {
     for (;;) {
       const event = await stream.nextEvent();
       if (event === undefined) {
-        if (!this.#stopped) delivery.pluginGone(await stream.ended);
+        if (!this.#stopped) delivery.fail(goneError(await stream.ended));
         this.#wake();
         return;
       }
@@ -197,7 +225,7 @@ export class SinkTask extends ProcessTask<SinkStream> {
   async #condemn({ delivery, lease }: PluginSide, fault: string): Promise<void> {
     const reason = `task ${this.spec.id.connector}-${this.spec.id.task} ${fault}`;
     this.parts.logger.warn({ reason }, "the task did not stop in time, ending its process");
-    delivery.pluginGone(reason);
+    delivery.fail(goneError(reason));
     await lease.condemn(reason);
   }
 }

@@ -57,24 +57,25 @@ export function sourceOffsetsOf(
 
 /**
  * The last offset of each source partition among the first `length` records that no later record of
- * the batch shares. Decodes every text: for a task that ends, not for the hot path. One that is no
- * JSON text is left out; its records come again.
+ * the batch shares and that `counts`. Decodes every text: for a task that ends, not for the hot path. One
+ * that is no JSON text is left out; its records come again.
  */
 export function sourceOffsetsBefore(
   columns: Columns,
   definitions: Definitions,
   length: number,
+  counts: (index: number) => boolean,
 ): { partition: string; offset: string | null }[] {
   const places = textPlaces(columns);
-  const { sourcePartitions } = columns;
   const found = new Map<number, string | null>();
   const following = new Map<number, string | null>();
   for (let index = columns.count - 1; index >= 0; index -= 1) {
-    const id = sourcePartitions[sourcePartitions.length === 1 ? 0 : index] as number;
+    const id = partitionAt(columns, index);
     if (found.has(id)) continue;
     const text = textAt(columns, places, index);
     if (
       index < length &&
+      counts(index) &&
       following.has(id) &&
       following.get(id) !== text &&
       isCommittable(columns, places, index)
@@ -84,6 +85,45 @@ export function sourceOffsetsBefore(
     following.set(id, text);
   }
   return [...found].map(([id, offset]) => ({ partition: partitionText(definitions, id), offset }));
+}
+
+/** The offset of the last record that `counts`, by source partition; without those that have none. */
+export function sourceOffsetsThat(
+  columns: Columns,
+  definitions: Definitions,
+  counts: (index: number) => boolean,
+): Map<string, string | null> {
+  const places = textPlaces(columns);
+  const found = new Map<string, string | null>();
+  for (let index = columns.count - 1; index >= 0; index -= 1) {
+    if (!counts(index)) continue;
+    const partition = partitionText(definitions, partitionAt(columns, index));
+    if (found.has(partition) || !isCommittable(columns, places, index)) continue;
+    found.set(partition, textAt(columns, places, index));
+  }
+  return found;
+}
+
+/** Where one record of a batch was read; both null where only the batch has offsets (mode "last"). */
+export interface SourcePlace {
+  readonly partition: string | null;
+  readonly offset: string | null;
+}
+
+/** Decodes the columns up to the record: for reports, not for the hot path. */
+export function sourcePlaceOf(
+  columns: Columns,
+  definitions: Definitions,
+  mode: "per-record" | "last",
+  index: number,
+): SourcePlace {
+  if (mode === "last") return { partition: null, offset: null };
+  const partition = definitions.partitions[partitionAt(columns, index)] ?? null;
+  return { partition, offset: textAt(columns, textPlaces(columns), index) };
+}
+
+function partitionAt({ sourcePartitions }: Columns, index: number): number {
+  return sourcePartitions[sourcePartitions.length === 1 ? 0 : index] as number;
 }
 
 function partitionText(definitions: Definitions, id: number): string {

@@ -1,216 +1,221 @@
-/**
- * From a plugin's batch to the producer: walks the columns and hands each record over as places in
- * the arena. In the copy and wrap lanes nothing is allocated per record.
- */
-import { RecordError, TaskError } from "../base/error.ts";
-import type { Converter, HeaderConverter, SourcePlan } from "../convert/converter.ts";
+/** From a plugin's batches to the producer, record by record, and what becomes of those that fail. */
+import { errorHint, errorLine, RecordError, TaskError } from "../base/error.ts";
+import { RowRecords } from "../convert/row-record.ts";
 import type { Producer, Receipt } from "../kafka/kafka.ts";
-import type { Columns, Definitions, Form } from "../record/columns.ts";
-import { type ByteSlice, newRecordSlice, noBytes } from "../record/record-slice.ts";
+import type { Failure } from "../plugin/plugin.ts";
+import { parseExactJson } from "../record/exact-json.ts";
+import { javaClassOfError } from "../record/java-error.ts";
+import { javaString } from "../record/java-string.ts";
+import { RecordRow } from "../record/record-row.ts";
+import { newRecordSlice } from "../record/record-slice.ts";
+import { shownRecord } from "../transform/shown-record.ts";
+import type { BatchInFlight, FailedRun, InFlight } from "./in-flight.ts";
+import type { FailedRecord, RecordFailures, RecordStep } from "./record-failures.ts";
+import { sourcePlaceOf } from "./source-offsets.ts";
+import { produceStep, type SourceWay } from "./source-way.ts";
+import type { TaskMeter } from "./task.ts";
+import type { TopicCreation } from "./topic-creation.ts";
 
-export interface SourceConverters {
-  readonly key: Converter;
-  readonly value: Converter;
-  readonly header: HeaderConverter;
-  /** The plugin promised canonical JSON texts, so they may be passed on unparsed. */
-  readonly canonicalJson: boolean;
-  readonly topicsRefused: ReadonlySet<string>;
-}
-
-type Plans = (SourcePlan | undefined)[];
-
-/** What was worked out for the ids of one Definitions object. */
-interface Known {
-  readonly definitions: Definitions;
-  /** Names that were found to be allowed. */
-  readonly topics: (string | undefined)[];
-  readonly keys: Plans;
-  readonly values: Plans;
-  readonly headers: Plans;
-  readonly names: (Uint8Array | undefined)[];
-}
+/** What the next record of a batch waits for: a topic that may have to be made, or another try. */
+export type SendWait =
+  | { readonly for: "topic"; readonly topic: string }
+  | { readonly for: "retry"; readonly afterMs: number };
 
 export class SourceRecords {
-  readonly #converters: SourceConverters;
+  readonly #way: SourceWay;
+  readonly #failures: RecordFailures;
+  readonly #inFlight: InFlight;
+  readonly #meter: TaskMeter;
+  readonly #topics: Pick<TopicCreation, "isKnown"> | undefined;
   readonly #record = newRecordSlice();
-  #known: Known | undefined;
+  readonly #row = new RecordRow();
+  #batch: BatchInFlight | undefined;
+  /** The row has no outcome yet. */
+  #isHeld = false;
+  #isSending = false;
 
-  constructor(converters: SourceConverters) {
-    this.#converters = converters;
+  /** `topics`: undefined where nobody has to make them first. */
+  constructor(
+    way: SourceWay,
+    failures: RecordFailures,
+    inFlight: InFlight,
+    meter: TaskMeter,
+    topics: Pick<TopicCreation, "isKnown"> | undefined,
+  ) {
+    this.#topics = topics;
+    this.#way = way;
+    this.#failures = failures;
+    this.#inFlight = inFlight;
+    this.#meter = meter;
+  }
+
+  /** Begins with a batch that is in flight; `send` its records. */
+  begin(batch: BatchInFlight): void {
+    this.#batch = batch;
+    this.#row.reset(batch.columns);
+    this.#isHeld = false;
+    this.#way.begin(batch.columns, batch.definitions);
+  }
+
+  /** To be called before each `send`; false when the signal fired before all is ready. */
+  async prepare(signal: AbortSignal): Promise<boolean> {
+    return (await this.#way.prepare?.(signal)) ?? true;
   }
 
   /**
-   * Sends every record of the batch.
-   * @throws RecordError for the first that cannot be converted or stored; those before it are sent.
+   * Sends the batch's records from where it stands. Undefined: all have been sent or left out; else what
+   * the next one waits for.
+   * @throws TaskError for a record whose failure ends the task; those before it are sent
    */
-  send(columns: Columns, definitions: Definitions, producer: Producer, receipt: Receipt): void {
-    const known = this.#knownFor(definitions);
-    const record = this.#record;
-    const { arena, keySizes, valueSizes, keyForms, valueForms, timestamps } = columns;
-    const { topics, partitions, headerCounts } = columns;
-    record.headerCount = 0;
-    let at = 0;
-    let header = 0;
-    for (let index = 0; index < columns.count; index += 1) {
-      const topic = topics.length === 1 ? topics[0] : topics[index];
-      record.topic = known.topics[topic as number] ?? this.#topic(known, topic as number);
-      record.partition = one(partitions, index, 0) - 1;
-      record.timestampMs = timestampAt(timestamps, index);
-      const keySize = keySizes.length === 0 ? 0 : (keySizes[index] as number);
-      const keyEnd = keySize === 0 ? at : at + keySize - 1;
-      const keyPlan = this.#plan(known.keys, known, one(keyForms, index, 0), this.#converters.key);
-      fill(record.key, keyPlan, arena, keySize === 0 ? -1 : at, keyEnd);
-      at = keyEnd;
-      const valueSize = valueSizes.length === 0 ? 0 : (valueSizes[index] as number);
-      const end = valueSize === 0 ? at : at + valueSize - 1;
-      const form = one(valueForms, index, 0);
-      const valuePlan = this.#plan(known.values, known, form, this.#converters.value);
-      fill(record.value, valuePlan, arena, valueSize === 0 ? -1 : at, end);
-      at = end;
-      if (headerCounts.length > 0) {
-        const count = headerCounts[index] as number;
-        at = this.#headers(known, columns, header, count, at);
-        header += count;
+  send(producer: Producer, receipt: Receipt): SendWait | undefined {
+    for (;;) {
+      try {
+        return this.#sendAll(producer, receipt);
+      } catch (error) {
+        const afterMs = this.#failed(error);
+        if (afterMs !== undefined) return { for: "retry", afterMs };
+        this.#isHeld = false;
       }
-      producer.send(record, receipt, index);
     }
   }
 
-  #knownFor(definitions: Definitions): Known {
-    if (this.#known?.definitions !== definitions) {
-      this.#known = { definitions, topics: [], keys: [], values: [], headers: [], names: [] };
+  #sendAll(producer: Producer, receipt: Receipt): SendWait | undefined {
+    const row = this.#row;
+    const record = this.#record;
+    while (this.#isHeld || row.next()) {
+      this.#isHeld = true;
+      this.#isSending = false;
+      if (this.#way.fill(row, record)) {
+        if (this.#topics?.isKnown(record.topic) === false) {
+          return { for: "topic", topic: record.topic };
+        }
+        this.#isSending = true;
+        producer.send(record, receipt, row.index);
+      } else this.#drop(row.index);
+      this.#isHeld = false;
     }
-    return this.#known as Known;
+    return undefined;
   }
 
-  /** Once for each id. @throws TaskError for a topic that is not a plugin's to write */
-  #topic(known: Known, id: number): string {
-    const topic = known.definitions.topics[id];
-    if (topic === undefined) throw undefinedId("topic", id);
-    if (this.#converters.topicsRefused.has(topic)) {
-      throw new TaskError(
-        "task.topic_refused",
-        `cannot write a record to topic ${topic}: no connector may write to it`,
-      );
+  #drop(index: number): void {
+    this.#meter.recordsFilteredTotal += 1;
+    this.#inFlight.filtered((this.#batch as BatchInFlight).batchSeq, index);
+  }
+
+  #failed(error: unknown): number | undefined {
+    const step = this.#isSending ? produceStep : this.#way.step;
+    const batch = this.#batch as BatchInFlight;
+    const record = failedRecord(batch, this.#row);
+    if (this.#isSending && error instanceof RecordError && !this.#failures.isTolerant) {
+      this.#failures.count();
+      throw produceFailed(error);
     }
-    known.topics[id] = topic;
-    return topic;
+    const afterMs = this.#failures.decide(step, error, record);
+    if (afterMs !== undefined) return afterMs;
+    const run = failedRun(step, error);
+    this.#inFlight.failed(batch.batchSeq, this.#row.index, run, this.#isSending);
+    return undefined;
   }
 
-  #plan(
-    plans: Plans,
-    known: Known,
-    id: number,
-    converter: Converter | HeaderConverter,
-  ): SourcePlan {
-    const plan = plans[id];
-    if (plan !== undefined) return plan;
-    const form: Form | undefined = known.definitions.forms[id];
-    if (form === undefined) throw undefinedId("form", id);
-    const made = converter.sourcePlan(form, this.#converters.canonicalJson);
-    plans[id] = made;
-    return made;
-  }
-
-  #headers(known: Known, columns: Columns, first: number, count: number, start: number): number {
-    const { arena, headerSizes, headerForms, headerNames } = columns;
-    const { headers } = this.#record;
-    this.#record.headerCount = count;
-    let at = start;
-    for (let index = 0; index < count; index += 1) {
-      headers[index] ??= { name: noBytes, bytes: noBytes, start: -1, end: -1 };
-      const slice = headers[index] as (typeof headers)[number];
-      slice.name = headerName(known, headerNames[first + index] as number);
-      const size = headerSizes.length === 0 ? 0 : (headerSizes[first + index] as number);
-      const end = size === 0 ? at : at + size - 1;
-      const form = one(headerForms, first + index, 0);
-      const plan = this.#plan(known.headers, known, form, this.#converters.header);
-      const bytes = whole(plan, arena, size === 0 ? -1 : at, end);
-      slice.bytes = bytes.bytes;
-      slice.start = bytes.start;
-      slice.end = bytes.end;
-      at = end;
+  /**
+   * The log did not take these records of a batch that is in flight, and the connector tolerates it: they
+   * are reported and have their outcome.
+   */
+  refused(
+    batch: BatchInFlight,
+    indexes: readonly number[],
+    from: number,
+    to: number,
+    error: Error,
+  ): void {
+    const row = new RecordRow();
+    row.reset(batch.columns);
+    const run = failedRun(produceStep, error);
+    for (let at = from; at < to; at += 1) {
+      const index = indexes[at] as number;
+      if (row.index > index) row.reset(batch.columns);
+      while (row.index < index) row.next();
+      this.#failures.leaveOut(produceStep, error, failedRecord(batch, row));
+      this.#inFlight.failed(batch.batchSeq, index, run, true);
     }
-    return at;
   }
 }
 
-function headerName(known: Known, id: number): Uint8Array {
-  const encoded = known.names[id];
-  if (encoded !== undefined) return encoded;
-  const name = known.definitions.names[id];
-  if (name === undefined) throw undefinedId("header name", id);
-  const made = Buffer.from(name, "utf8");
-  known.names[id] = made;
-  return made;
+/** Connect's words for a record that the log does not take. */
+export function produceFailed(cause: unknown): TaskError {
+  const message = "Unrecoverable exception from producer send callback";
+  return new TaskError("task.produce_failed", message, { cause });
 }
 
-function undefinedId(kind: string, id: number): TaskError {
-  return new TaskError(
-    "plugin.protocol_error",
-    `the plugin sent a record with ${kind} id ${id}, which it has not defined`,
-  );
+/** What the plugin hears of a record that the task went on without. */
+function failedRun({ stage }: RecordStep, error: unknown): FailedRun {
+  const failure: Failure = {
+    code: "data",
+    class: "data",
+    text: errorLine(error),
+    hint: errorHint(error) ?? "",
+    exceptionClass: javaClassOfError(error),
+    stack: "",
+    causes: [],
+  };
+  return { count: 1, outcome: "failed", stage, failure };
 }
 
-/** A column of length 0, 1 or N at `index`. */
-function one(column: Uint32Array, index: number, absent: number): number {
-  if (column.length === 0) return absent;
-  return (column.length === 1 ? column[0] : column[index]) as number;
+function failedRecord(batch: BatchInFlight, row: RecordRow): FailedRecord {
+  const { columns, definitions, offsetMode } = batch;
+  const place = () => sourcePlaceOf(columns, definitions, offsetMode, row.index);
+  return {
+    letter: () => sourceLetter(batch, row, place()),
+    logText: () => {
+      const source = { partition: shownJson(place().partition), offset: shownJson(place().offset) };
+      return `, where source record is = ${shownRow(batch, row, source)}`;
+    },
+  };
 }
 
-function timestampAt(timestamps: Float64Array, index: number): number {
-  if (timestamps.length === 0) return -1;
-  const timestampMs = (timestamps.length === 1 ? timestamps[0] : timestamps[index]) as number;
-  if (timestampMs < -1) {
-    throw new RecordError("record.timestamp", `Invalid record timestamp ${timestampMs}`);
+/** The bytes are those that the plugin sent: there is no record of Kafka's yet. */
+function sourceLetter(
+  { definitions }: BatchInFlight,
+  row: RecordRow,
+  place: ReturnType<typeof sourcePlaceOf>,
+): ReturnType<FailedRecord["letter"]> {
+  const { arena, index } = row;
+  const part = (start: number, end: number) => (start < 0 ? null : arena.subarray(start, end));
+  const headers: { name: Uint8Array; value: Uint8Array | null }[] = [];
+  row.firstHeader();
+  while (row.nextHeader()) {
+    const name = Buffer.from(definitions.names[row.headerName] ?? "", "utf8");
+    headers.push({ name, value: part(row.headerStart, row.headerEnd) });
   }
-  return timestampMs;
+  return {
+    original: null,
+    source: { topic: definitions.topics[row.topicId] ?? "", place, index },
+    timestampMs: row.hasTimestamp ? row.timestampMs() : -1,
+    key: part(row.keyStart, row.keyEnd),
+    value: part(row.valueStart, row.valueEnd),
+    headers,
+  };
 }
 
-function fill(
-  slice: ByteSlice,
-  plan: SourcePlan,
-  arena: Uint8Array,
-  start: number,
-  end: number,
-): void {
-  slice.prefix = noBytes;
-  slice.suffix = noBytes;
-  slice.bytes = arena;
-  slice.start = start;
-  slice.end = end;
-  if (start < 0) {
-    place(slice, plan.nullValue());
-    return;
+/** As Java shows a map; where the batch alone has offsets, a record has none to show. */
+function shownJson(text: string | null): string {
+  if (text === null) return "null";
+  try {
+    return javaString(null, parseExactJson(text));
+  } catch {
+    return text;
   }
-  const { lane } = plan;
-  if (lane.at === "copy") return;
-  if (lane.at === "wrap") {
-    slice.prefix = lane.prefix;
-    slice.suffix = lane.suffix;
-    return;
-  }
-  place(slice, lane.convert(arena, start, end));
 }
 
-function place(slice: ByteSlice, bytes: Uint8Array | null): void {
-  slice.bytes = bytes ?? noBytes;
-  slice.start = bytes === null ? -1 : 0;
-  slice.end = bytes === null ? -1 : bytes.length;
-}
-
-const scratch: ByteSlice = { bytes: noBytes, start: -1, end: -1, prefix: noBytes, suffix: noBytes };
-
-/** As `fill`, but in one piece: headers are rare, so an envelope around one may be copied together. */
-function whole(plan: SourcePlan, arena: Uint8Array, start: number, end: number): ByteSlice {
-  fill(scratch, plan, arena, start, end);
-  if (scratch.start < 0 || scratch.prefix.length + scratch.suffix.length === 0) {
-    // A typed lane may reuse its output for the next header.
-    if (scratch.bytes !== arena) scratch.bytes = Uint8Array.from(scratch.bytes);
-    return scratch;
+function shownRow(
+  { definitions }: BatchInFlight,
+  row: RecordRow,
+  source: { readonly partition: string; readonly offset: string },
+): string {
+  try {
+    return shownRecord(new RowRecords().read(row, definitions), source);
+  } catch {
+    // Its own bytes are what failed.
+    return `SourceRecord{sourcePartition=${source.partition}, sourceOffset=${source.offset}}`;
   }
-  const { prefix, bytes, suffix } = scratch;
-  const joined = Buffer.concat([prefix, bytes.subarray(scratch.start, scratch.end), suffix]);
-  place(scratch, joined);
-  return scratch;
 }

@@ -1,33 +1,82 @@
 /**
- * The record path of one source task: plugin → convert → Kafka, and the acknowledgements back.
+ * The record path of one source task: plugin → transform → convert → Kafka, and the acknowledgements back.
  *
- * Acked is sent before the Committed of its offsets. I7: every record ends as stored or in the
- * failure of the task; there is no third way in this version.
+ * Acked is sent before the Committed of its offsets. I7: every record ends as stored, as dropped by a
+ * transform, as left out by the connector's `errors.*`, or in the failure of the task.
  */
 import { within } from "../base/deadline.ts";
-import { HostError, isLate, TaskError } from "../base/error.ts";
+import { FencedError, HostError, isLate, RetriableError, TaskError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
 import type { Producer, Receipt, StoredAt } from "../kafka/kafka.ts";
 import type { PluginProcess, ProcessLease, SourceEvent, SourceStream } from "../plugin/plugin.ts";
-import { InFlight } from "./in-flight.ts";
+import { planText } from "../transform/step.ts";
+import { DeadLetterQueue } from "./dead-letter-queue.ts";
+import { type BatchInFlight, InFlight } from "./in-flight.ts";
 import { ProcessTask } from "./process-task.ts";
-import { SourceRecords } from "./source-records.ts";
+import { RecordFailures } from "./record-failures.ts";
+import { SourceLanes } from "./source-lanes.ts";
+import { produceFailed, SourceRecords } from "./source-records.ts";
+import type { SourceWay } from "./source-way.ts";
 import { failureError, taskStart } from "./task-failure.ts";
+import type { TaskStages } from "./task-stages.ts";
+import { TopicCreation } from "./topic-creation.ts";
 
 /** I5: checkpoints without a record, kept while records before them have no outcome. */
 const checkpointsMax = 1_000;
+/** Before somebody is asked again whether a topic exists. */
+const topicRetryMs = 100;
 
 export class SourceTask extends ProcessTask<SourceStream> {
-  readonly #inFlight = new InFlight();
+  /** Failures that come late are reported with what the plugin sent. */
+  readonly #inFlight = new InFlight({ keepBatches: true });
+  #letters: DeadLetterQueue | undefined;
+  #stages: TaskStages | undefined;
+  /** Undefined: there are no transforms. */
+  #way: ((canonicalJson: boolean) => SourceWay) | undefined;
+  #failures!: RecordFailures;
+  #records!: SourceRecords;
+  /** Undefined: that is left to the log. */
+  #topics: TopicCreation | undefined;
   /** The first thing that went wrong after the stream was open; ends the receive loop. */
   #failure: unknown;
   /** Ends the wait for the plugin's next message. */
   #wake: (() => void) | undefined;
+  #isFinishing = false;
+  /** The task is to end, and a record waited to be tried again. */
+  #isGivenUp = false;
   #tellScheduled = false;
   #committing: Promise<void> = Promise.resolve();
 
-  protected startIn(process: PluginProcess, signal: AbortSignal): Promise<SourceStream> {
+  override async run(signal: AbortSignal): Promise<void> {
+    try {
+      await super.run(signal);
+    } finally {
+      await this.#letters?.close();
+      await this.#stages?.close();
+    }
+  }
+
+  /** The topic for dead letters comes first: without it nothing is started. */
+  protected async startIn(process: PluginProcess, signal: AbortSignal): Promise<SourceStream> {
+    this.#way = await this.#chain(signal);
+    this.#letters = await DeadLetterQueue.open(this.spec, this.parts);
     return process.startSourceTask(taskStart(this.spec), signal);
+  }
+
+  /** Most tasks have none, and then none of it is loaded. */
+  async #chain(signal: AbortSignal): Promise<((canonicalJson: boolean) => SourceWay) | undefined> {
+    const steps = await this.parts.createSteps();
+    if (steps.length === 0) return undefined;
+    const { hasStages, TaskStages } = await import("./task-stages.ts");
+    if (hasStages(steps)) {
+      const { StagedSource } = await import("./staged-source.ts");
+      const stages = await TaskStages.open(steps, this.spec, this.parts, signal);
+      this.#stages = stages;
+      return () => new StagedSource(this.parts, stages.chain);
+    }
+    const { SourceChain } = await import("./source-chain.ts");
+    this.parts.logger.debug(`planned ${planText(steps)}`);
+    return (canonicalJson) => new SourceChain(this.parts, steps, canonicalJson);
   }
 
   protected async serve(
@@ -75,13 +124,18 @@ export class SourceTask extends ProcessTask<SourceStream> {
 
   /** Takes the plugin's messages until it has drained, failed or gone. */
   async #receive(stream: SourceStream, producer: Producer, signal: AbortSignal): Promise<void> {
-    const records = new SourceRecords({
-      key: this.parts.keyConverter,
-      value: this.parts.valueConverter,
-      header: this.parts.headerConverter,
-      canonicalJson: stream.canonicalJson,
-      topicsRefused: this.parts.topicsRefused,
-    });
+    this.#failures = new RecordFailures(this.spec, this.parts, this.#letters);
+    const { canonicalJson } = stream;
+    const way = this.#way?.(canonicalJson) ?? new SourceLanes(this.parts, canonicalJson);
+    const { kafka, logger, topicGroups: groups } = this.parts;
+    this.#topics = groups && new TopicCreation({ groups, admin: kafka.admin, logger });
+    this.#records = new SourceRecords(
+      way,
+      this.#failures,
+      this.#inFlight,
+      this.meter,
+      this.#topics,
+    );
     while (this.#failure === undefined) {
       const event = await this.#next(stream);
       if (this.#failure !== undefined) return;
@@ -90,10 +144,14 @@ export class SourceTask extends ProcessTask<SourceStream> {
       if (event.at === "failed") throw failureError(event.failure);
       if (event.at === "checkpoint") {
         this.#inFlight.addCheckpoint(event.partition, event.offset);
-        if (this.#inFlight.waitingCheckpoints > checkpointsMax) await this.#settle(producer);
+        const isFull = this.#inFlight.waitingCheckpoints > checkpointsMax;
+        // I5: not before the records before the checkpoints have their outcome.
+        if (isFull) await this.#orEnd(producer.flush());
       } else {
         await producer.room(signal);
-        this.#take(event, records, stream, producer);
+        await this.#failures.room(signal);
+        await this.#take(event, stream, producer, signal);
+        if (this.#isGivenUp) return;
       }
     }
   }
@@ -106,56 +164,95 @@ export class SourceTask extends ProcessTask<SourceStream> {
     });
   }
 
-  /** I5: waits until the records before the checkpoints have their outcome, or the task ends. */
-  #settle(producer: Producer): Promise<void> {
+  /** As the work, but not after something else has failed. */
+  #orEnd(work: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#wake = () => resolve();
-      producer.flush().then(resolve, reject);
+      work.then(resolve, reject);
     });
   }
 
-  #take(
+  async #take(
     event: Extract<SourceEvent, { at: "records" }>,
-    records: SourceRecords,
     stream: SourceStream,
     producer: Producer,
-  ): void {
-    const { columns, definitions } = event;
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { columns } = event;
     this.#inFlight.add(event, event.pollEnd);
     this.meter.sourceRecordPollTotal += columns.count;
-    try {
-      records.send(columns, definitions, producer, this.#receipt(event.batchSeq, stream));
-    } catch (error) {
-      this.meter.totalRecordFailures += 1;
-      this.meter.totalRecordErrors += 1;
-      throw new TaskError("task.tolerance_exceeded", "Tolerance exceeded in error handler", {
-        cause: error,
-      });
-    }
+    await this.#send(event, stream, producer, signal);
     // Credit is not acknowledgement: the producer has copied the records, so the room is free again.
     stream.credit(Math.max(1, columns.count), event.sizeBytes);
-    if (columns.count === 0) this.#tellSoon(stream);
+    // Records that were left out may have ended batches.
+    this.#tellSoon(stream);
   }
 
-  #receipt(batchSeq: number, stream: SourceStream): Receipt {
+  async #send(
+    batch: BatchInFlight,
+    stream: SourceStream,
+    producer: Producer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const records = this.#records;
+    const receipt = this.#receipt(batch, stream);
+    records.begin(batch);
+    for (;;) {
+      if (!(await records.prepare(signal))) {
+        this.#isGivenUp = true;
+        return;
+      }
+      const wait = records.send(producer, receipt);
+      if (wait === undefined) return;
+      await (wait.for === "topic"
+        ? this.#ensure(wait.topic, signal)
+        : this.#waitToRetry(wait.afterMs, signal));
+      if (this.#isGivenUp || this.#failure !== undefined) return;
+    }
+  }
+
+  /** What is to be tried again when the task ends is not left out: the plugin sends it again next time. */
+  async #waitToRetry(afterMs: number, signal: AbortSignal): Promise<void> {
+    if (!signal.aborted) await this.parts.clock.sleep(afterMs, signal);
+    this.#isGivenUp = signal.aborted;
+  }
+
+  /** Until the topic is there or the task ends. */
+  async #ensure(topic: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#orEnd(this.#topics?.ensure(topic) ?? Promise.resolve());
+    } catch (error) {
+      if (!(error instanceof RetriableError)) throw error;
+      this.parts.logger.warn({ err: error }, `cannot send to topic ${topic} yet, trying again`);
+      await this.#waitToRetry(topicRetryMs, signal);
+    }
+  }
+
+  #receipt(batch: BatchInFlight, stream: SourceStream): Receipt {
     return {
-      stored: (indexes, from, to, _at: StoredAt) => {
-        this.#inFlight.stored(batchSeq, indexes, from, to);
+      stored: (indexes, from, to, at: StoredAt) => {
+        this.parts.useTopic(at.topic);
+        this.#inFlight.stored(batch.batchSeq, indexes, from, to);
         this.meter.sourceRecordWriteTotal += to - from;
         this.#tellSoon(stream);
       },
-      failed: (_indexes, from, to, error) => {
+      failed: (indexes, from, to, error) => {
+        if (this.#mayRefuse(error)) {
+          this.#records.refused(batch, indexes, from, to, error);
+          this.#tellSoon(stream);
+          return;
+        }
         this.meter.totalRecordFailures += to - from;
         this.meter.totalRecordErrors += to - from;
-        this.#fail(
-          new TaskError(
-            "task.produce_failed",
-            "Unrecoverable exception from producer send callback",
-            { cause: error },
-          ),
-        );
+        this.#fail(produceFailed(error));
       },
     };
+  }
+
+  /** A task that has failed or ends stores the rest the next time; a fenced one leaves it to its successor. */
+  #mayRefuse(error: Error): boolean {
+    if (this.#isFinishing || this.#failure !== undefined) return false;
+    return this.#failures.isTolerant && !(error instanceof FencedError);
   }
 
   /** One Acked for everything that was stored in this turn. */
@@ -171,8 +268,7 @@ export class SourceTask extends ProcessTask<SourceStream> {
   #tell(stream: SourceStream): void {
     const acked = this.#inFlight.takeAcked();
     if (acked === undefined) return;
-    const runs = acked.count === 0 ? [] : [{ count: acked.count, outcome: "stored" as const }];
-    stream.acked(acked.through, runs);
+    stream.acked(acked.through, acked.runs);
   }
 
   async #commitRegularly(stream: SourceStream, signal: AbortSignal): Promise<void> {
@@ -192,6 +288,11 @@ export class SourceTask extends ProcessTask<SourceStream> {
     const offsets = this.#inFlight.takeCommittable({ partial });
     const { offsetFlushTimeoutMs } = this.spec.limits;
     try {
+      // I1: a record that was left out is not committed past before its letter is stored.
+      const settled = this.#failures.settled().then(() => undefined);
+      if ((await within(settled, offsetFlushTimeoutMs, "late" as const)) === "late") {
+        throw new Error(`dead letters were not written within ${offsetFlushTimeoutMs} ms`);
+      }
       if (offsets.length > 0) {
         const writing = this.parts.offsets.write(this.spec.id.connector, offsets);
         const late = await within(
@@ -207,6 +308,9 @@ export class SourceTask extends ProcessTask<SourceStream> {
       stream.committed(offsets);
     } catch (error) {
       this.#inFlight.giveBack(offsets);
+      if (error instanceof TaskError && error.code === "task.dead_letter_failed") {
+        this.#fail(error);
+      }
       this.meter.offsetCommitSkipTotal += 1;
       this.parts.logger.error({ err: error }, "cannot commit source offsets, trying again later");
     }
@@ -216,6 +320,7 @@ export class SourceTask extends ProcessTask<SourceStream> {
   async #finish(stream: SourceStream, producer: Producer, lease: ProcessLease): Promise<void> {
     const { stopMsMax, offsetFlushTimeoutMs } = this.spec.limits;
     const startMs = this.parts.clock.elapsedMs();
+    this.#isFinishing = true;
     await producer.close(offsetFlushTimeoutMs).catch((error: unknown) => this.#fail(error));
     this.#tell(stream);
     await this.#commit(stream, true);

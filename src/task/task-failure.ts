@@ -53,3 +53,8 @@ export function taskStart(spec: TaskSpec): TaskStart {
     startMsMax: spec.limits.startMsMax,
   };
 }
+
+/** The plugin's process or stream has ended. */
+export function goneError(reason: string): TaskError {
+  return new TaskError("plugin.gone", reason);
+}

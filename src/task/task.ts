@@ -5,12 +5,17 @@
  * messages only.
  */
 import type { Clock } from "../base/clock.ts";
+import type { TopicGroup } from "../config/topic-creation.ts";
 import type { Converter, HeaderConverter } from "../convert/converter.ts";
 import type { Kafka } from "../kafka/kafka.ts";
 import type { Logger } from "../observe/logger.ts";
-import type { ConnectorConfig, ProcessLease, SourceOffset } from "../plugin/plugin.ts";
+import type { ConnectorConfig, ProcessLease, SourceOffset, StageStream } from "../plugin/plugin.ts";
 import type { TaskId } from "../state/id.ts";
 import type { TargetState, TaskState } from "../state/status.ts";
+import type { PluginStage } from "../transform/plugin-stage.ts";
+import type { Step } from "../transform/step.ts";
+import type { CrashSuspects } from "./crash-suspects.ts";
+import type { PutGates } from "./put-gate.ts";
 
 /** Plain data: could be posted to another thread. */
 export interface TaskSpec {
@@ -43,16 +48,47 @@ export interface TaskParts {
   readonly offsets: SourceOffsetStore;
   /** Topics that sources may not write to. */
   readonly topicsRefused: ReadonlySet<string>;
+  /** How a source makes its topics; undefined where that is left to the log. */
+  readonly topicGroups: readonly TopicGroup[] | undefined;
+  /** Told again and again which topics the task writes to or reads, so it has to be cheap. */
+  readonly useTopic: (topic: string) => void;
   readonly keyConverter: Converter;
   readonly valueConverter: Converter;
   readonly headerConverter: HeaderConverter;
   /** Their Java names, for reports of records. */
   readonly converterClasses: Readonly<Record<"key" | "value" | "header", string>>;
+  /**
+   * The connector's transforms in their order, with what they have learnt: asked once by each start.
+   * @throws ConfigError for settings that cannot be used
+   */
+  readonly createSteps: () => Promise<readonly Step[]>;
+  /** Opens a transform or predicate of a plugin. @throws TaskError when it does not start */
+  readonly openStage: (
+    alias: string,
+    stage: PluginStage,
+    signal: AbortSignal,
+  ) => Promise<OpenStage>;
+  /** Which records may have killed their plugin; undefined: nobody asks. */
+  readonly suspects?: CrashSuspects | undefined;
+  /** Of all processes. */
+  readonly putGates?: PutGates;
   readonly acquireProcess: (signal: AbortSignal) => Promise<ProcessLease>;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly meter: TaskMeter;
 }
+
+/** A stage whose process is held until it is closed. */
+export interface OpenStage {
+  readonly stream: StageStream;
+  close(): Promise<void>;
+}
+
+/** What records of either direction meet beside transforms. */
+export type RecordConverters = Pick<
+  TaskParts,
+  "keyConverter" | "valueConverter" | "headerConverter" | "converterClasses"
+>;
 
 /** Committed source offsets of one connector, by source partition text. */
 export interface SourceOffsetStore {
@@ -70,6 +106,12 @@ export interface TaskMeter {
   totalRecordFailures: number;
   totalRecordErrors: number;
   totalRecordsSkipped: number;
+  totalRetries: number;
+  totalErrorsLogged: number;
+  /** Milliseconds since the epoch; 0 = nothing failed yet. */
+  lastErrorTimestamp: number;
+  /** Records that transforms dropped; ours, as Connect only shows what is left. */
+  recordsFilteredTotal: number;
   deadLetterProduceRequests: number;
   deadLetterProduceFailures: number;
   offsetCommitCompletionTotal: number;

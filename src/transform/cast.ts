@@ -27,7 +27,7 @@ import {
 import { copyOfMap, fieldOf, mapValue, structOf } from "./operand.ts";
 import { plainRequired, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
-import { fieldNamed, structLike, unbuildable } from "./struct-schema.ts";
+import { structLike, unbuildable } from "./struct-schema.ts";
 import { keyAndValue, type Part, type StageSettings, type Transform } from "./transform.ts";
 
 const purpose = "cast types";
@@ -77,9 +77,11 @@ class Cast implements Transform {
     }
     const struct = structOf(data, purpose);
     const changed: ConnectObject = new Map();
-    for (const field of struct.schema.fields) {
-      const to = fieldNamed(schema, field.name);
-      if (to === undefined) throw invalid(`${field.name} is not a valid field name`);
+    const { fields } = struct.schema;
+    for (let at = 0; at < fields.length; at += 1) {
+      const field = fields[at] as Field;
+      // What a struct is cast to has the same fields in the same order.
+      const to = schema.fields[at] as Field;
       const target = this.#fields.get(field.name);
       const value = fieldOf(struct.value, field, this.#replaceNull);
       const item = target === undefined ? value : cast(field.schema, value, target, to.schema);

@@ -11,45 +11,42 @@ import {
   invalidValue,
   parseValue,
   type SubmittedConfig,
+  trimJava,
 } from "../config/parse.ts";
-import { findConverter } from "../convert/converters.ts";
-import type { ConnectRecord } from "../record/connect-record.ts";
+import {
+  loneNegation,
+  paddedType,
+  type StageKind,
+  type StageLookup,
+  stageInterfaces,
+  withStepKeys,
+} from "../config/stage-keys.ts";
 import { javaClassOfError } from "../record/java-error.ts";
-import { plainKey } from "./plain-key.ts";
-import { findPredicate, findTransform, type Lookup } from "./stage-classes.ts";
+import { noPluginStages, type PluginStages } from "./plugin-stage.ts";
+import { lookUpPredicate, lookUpTransform } from "./stage-lookup.ts";
+import type { Step } from "./step.ts";
 import { type Predicate, type StageFactory, StageSettings, type Transform } from "./transform.ts";
-
-/** One transform of a chain. */
-export interface Step {
-  readonly alias: string;
-  /** The class that error reports name. */
-  readonly className: string;
-  readonly transform: Transform;
-  readonly predicate: Predicate | null;
-  readonly negate: boolean;
-}
-
-/** Applies one step if it is meant for the record; false drops the record. @throws RecordError */
-export function applyStep({ predicate, negate, transform }: Step, record: ConnectRecord): boolean {
-  if (predicate !== null && predicate.test(record) === negate) return true;
-  return transform.apply(record);
-}
 
 /**
  * The steps that a connector's config asks for, in order.
  * @throws ConfigError with the first thing that Connect would complain of, under Java's class for it
  */
-export function createSteps(config: SubmittedConfig): readonly Step[] {
+export function createSteps(
+  config: SubmittedConfig,
+  plugins: PluginStages = noPluginStages,
+): readonly Step[] {
   const aliases = aliasesIn(config, "transforms");
   const predicateAliases = aliasesIn(config, "predicates");
   // All classes are found before any setting is looked at.
-  const factories = aliases.map((alias) => factoryOf(config, "transforms", alias, findTransform));
+  const factories = aliases.map((alias) =>
+    factoryOf(config, "transforms", alias, (name) => lookUpTransform(name, plugins)),
+  );
   const predicateFactories = predicateAliases.map((alias) =>
-    factoryOf(config, "predicates", alias, findPredicate),
+    factoryOf(config, "predicates", alias, (name) => lookUpPredicate(name, plugins)),
   );
   checkNegations(config, aliases);
   const settings = aliases.map((alias, at) =>
-    readSettings(config, `transforms.${alias}.`, [...stepKeys, ...keysOf(factories, at)]),
+    readSettings(config, `transforms.${alias}.`, withStepKeys(keysOf(factories, at))),
   );
   const predicateSettings = predicateAliases.map((alias, at) =>
     readSettings(config, `predicates.${alias}.`, keysOf(predicateFactories, at)),
@@ -60,40 +57,19 @@ export function createSteps(config: SubmittedConfig): readonly Step[] {
     const transform = configured(() => factory.create(own));
     // Other than all texts it is not trimmed.
     const wanted = config[`transforms.${alias}.predicate`] ?? null;
-    const { className } = factory;
-    if (wanted === null) return { alias, className, transform, predicate: null, negate: false };
+    const { className, touches } = factory;
+    const step = { alias, className, transform, touches };
+    if (wanted === null) return { ...step, predicate: null, negate: false };
     const which = predicateAliases.indexOf(wanted);
     if (which < 0) throw unknownPredicate(wanted);
     const found = predicateFactories[which] as StageFactory<Predicate>;
     const predicate = configured(() => found.create(predicateSettings[which] as StageSettings));
-    return { alias, className, transform, predicate, negate: own.flag("negate") };
+    const both = [...touches, ...found.touches];
+    return { ...step, predicate, negate: own.flag("negate"), touches: both };
   });
 }
 
-/** The keys that every step has beside those of its class, which they hide. */
-const stepKeys: readonly CheckedKey[] = [
-  plainKey(
-    {
-      name: "predicate",
-      type: "STRING",
-      importance: "MEDIUM",
-      documentation: "The alias of the predicate that says for which records this transform is.",
-    },
-    null,
-  ),
-  plainKey(
-    {
-      name: "negate",
-      type: "BOOLEAN",
-      importance: "MEDIUM",
-      documentation:
-        "Whether the transform is for the records that the predicate does not hold for.",
-    },
-    "false",
-  ),
-];
-
-function aliasesIn(config: SubmittedConfig, key: "transforms" | "predicates"): readonly string[] {
+function aliasesIn(config: SubmittedConfig, key: StageKind): readonly string[] {
   const parsed = parseValue({ name: key, type: "LIST" }, config[key] ?? "");
   const aliases = parsed.at === "value" ? (parsed.value as readonly string[]) : [];
   if (new Set(aliases).size < aliases.length) {
@@ -104,62 +80,33 @@ function aliasesIn(config: SubmittedConfig, key: "transforms" | "predicates"): r
 
 function factoryOf<T>(
   config: SubmittedConfig,
-  kind: "transforms" | "predicates",
+  kind: StageKind,
   alias: string,
-  find: (name: string) => Lookup<T>,
+  lookUp: (name: string) => StageLookup<StageFactory<T>>,
 ): StageFactory<T> {
   const key = `${kind}.${alias}.type`;
   const text = config[key] ?? null;
-  const wanted = kind === "transforms" ? "Transformation" : "Predicate";
-  if (text === null) {
-    throw refused(invalidValue(key, null, `Not a ${wanted}`));
+  if (text === null) throw refused(invalidValue(key, null, `Not a ${stageInterfaces[kind]}`));
+  const name = trimJava(text);
+  const found = lookUp(name);
+  if (found.at === "unfit") throw refused(found.message);
+  if (found.at === "missing") {
+    throw refused(invalidValue(key, text, `Class ${text} could not be found.`));
   }
-  const name = text.trim();
-  const found = find(name);
-  if (found.at === "found" && name !== text) {
-    throw refused(
-      invalidValue(key, text, `Error getting config definition from ${wanted}: ${text}`),
-    );
-  }
-  if (found.at === "found") return found.factory;
-  if (found.at === "wrong") throw refused(found.message);
-  if (interfaces.includes(name)) throw refused("This class is abstract and cannot be created.");
-  const other = otherClass(name);
-  throw refused(
-    other === undefined
-      ? invalidValue(key, text, `Class ${text} could not be found.`)
-      : `Class class ${other} does not implement the ${wanted} interface`,
-  );
-}
-
-const interfaces = [
-  "org.apache.kafka.connect.transforms.Transformation",
-  "org.apache.kafka.connect.transforms.predicates.Predicate",
-];
-
-/** The full name of a class that is there, though it is not of the kind that is asked for. */
-function otherClass(name: string): string | undefined {
-  if (/^java\.lang\.(Object|String|Integer|Long|Boolean)$/.test(name)) return name;
-  for (const found of [findTransform(name), findPredicate(name)]) {
-    if (found.at === "found") return found.factory.className;
-  }
-  return findConverter(name)?.className;
+  if (name !== text) throw refused(paddedType(kind, key, text));
+  return found.stage;
 }
 
 /** As Connect does, once all classes are found. */
 function checkNegations(config: SubmittedConfig, aliases: readonly string[]): void {
   for (const alias of aliases) {
-    const [negate, predicate] = [`transforms.${alias}.negate`, `transforms.${alias}.predicate`];
-    if (!Object.hasOwn(config, negate) || Object.hasOwn(config, predicate)) continue;
-    throw refused(
-      `Config '${negate}' was provided but there is no config '${predicate}' defining a predicate to be negated.`,
-    );
+    const lone = loneNegation(config, alias);
+    if (lone !== undefined) throw refused(lone);
   }
 }
 
 function keysOf<T>(factories: readonly StageFactory<T>[], at: number): readonly CheckedKey[] {
-  const hidden = stepKeys.map((key) => key.name);
-  return factories[at]?.keys.filter((key) => !hidden.includes(key.name)) ?? [];
+  return factories[at]?.keys ?? [];
 }
 
 /** Values that cannot be read are named in full, as are missing ones; rules name the bare key. */
@@ -184,8 +131,20 @@ function readSettings(
     if (broken !== undefined) throw refused(broken);
     checked.set(key.name, { key, value: parsed.value, errors: [] });
   }
-  return new StageSettings(checked);
+  return new StageSettings(checked, submittedUnder(config, prefix));
 }
+
+/** Without what the chain itself reads. */
+function submittedUnder(config: SubmittedConfig, prefix: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [key, value] of Object.entries(config)) {
+    const name = key.startsWith(prefix) ? key.slice(prefix.length) : "";
+    if (name !== "" && value !== null && !ownKeys.has(name)) found[name] = value;
+  }
+  return found;
+}
+
+const ownKeys = new Set(["type", "predicate", "negate", "plugin.version"]);
 
 /** What `configure` throws arrives inside of a ConnectException, whose text is the other's. */
 function configured<T>(create: () => T): T {

@@ -40,6 +40,7 @@ const keys = [
 /** `org.apache.kafka.connect.transforms.DropHeaders` */
 export const dropHeaders: TransformFactory = {
   className: "org.apache.kafka.connect.transforms.DropHeaders",
+  touches: ["headers"],
   keys,
   create: (settings) => new DropHeaders(settings),
 };

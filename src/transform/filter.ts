@@ -6,6 +6,7 @@ const dropAll: Transform = { apply: () => false };
 /** `org.apache.kafka.connect.transforms.Filter` */
 export const filter: TransformFactory = {
   className: "org.apache.kafka.connect.transforms.Filter",
+  touches: [],
   keys: [],
   create: () => dropAll,
 };

@@ -4,6 +4,7 @@ import type { PredicateFactory } from "./transform.ts";
 /** `org.apache.kafka.connect.transforms.predicates.HasHeaderKey` */
 export const hasHeaderKey: PredicateFactory = {
   className: "org.apache.kafka.connect.transforms.predicates.HasHeaderKey",
+  touches: ["headers"],
   keys: [
     plainRequired(
       {

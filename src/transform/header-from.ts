@@ -154,4 +154,5 @@ export const headerFrom = keyAndValue(
   "HeaderFrom",
   keys,
   (part, settings) => new HeaderFrom(part, settings),
+  ["headers"],
 );

@@ -49,6 +49,7 @@ const keys = [
 /** `org.apache.kafka.connect.transforms.InsertHeader` */
 export const insertHeader: TransformFactory = {
   className: "org.apache.kafka.connect.transforms.InsertHeader",
+  touches: ["headers"],
   keys,
   create: (settings) => new InsertHeader(settings),
 };

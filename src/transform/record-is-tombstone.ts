@@ -6,6 +6,7 @@ const isTombstone: Predicate = { test: ({ value }) => value.value === null };
 /** `org.apache.kafka.connect.transforms.predicates.RecordIsTombstone` */
 export const recordIsTombstone: PredicateFactory = {
   className: "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone",
+  touches: ["value"],
   keys: [],
   create: () => isTombstone,
 };

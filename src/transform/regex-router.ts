@@ -59,6 +59,7 @@ const keys = [
 /** `org.apache.kafka.connect.transforms.RegexRouter` */
 export const regexRouter: TransformFactory = {
   className: "org.apache.kafka.connect.transforms.RegexRouter",
+  touches: [],
   keys,
   create: (settings) => new RegexRouter(settings),
 };

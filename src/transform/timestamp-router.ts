@@ -36,6 +36,7 @@ class TimestampRouter implements Transform {
 /** `org.apache.kafka.connect.transforms.TimestampRouter` */
 export const timestampRouter: TransformFactory = {
   className: "org.apache.kafka.connect.transforms.TimestampRouter",
+  touches: [],
   keys: [
     plainKey(
       {

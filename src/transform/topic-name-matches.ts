@@ -29,6 +29,7 @@ class TopicNameMatches implements Predicate {
 /** `org.apache.kafka.connect.transforms.predicates.TopicNameMatches` */
 export const topicNameMatches: PredicateFactory = {
   className: "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
+  touches: [],
   keys: [
     plainRequired(
       {

@@ -22,12 +22,17 @@ export interface Predicate {
   test(record: ConnectRecord): boolean;
 }
 
+/** A part of a record that is only read and made where somebody looks at it. */
+export type TouchedPart = "key" | "value" | "headers";
+
 /** A class of transforms or predicates. */
 export interface StageFactory<T> {
   /** In full: `org.apache.kafka.connect.transforms.Cast$Value`. */
   readonly className: string;
   /** In Connect's order; the names are without prefix. */
   readonly keys: readonly CheckedKey[];
+  /** What it may look at or change, whatever its settings are. */
+  readonly touches: readonly TouchedPart[];
   /** @throws ConfigError for what `configure` refuses though each key is in order by itself */
   create(settings: StageSettings): T;
 }
@@ -39,25 +44,34 @@ export type PredicateFactory = StageFactory<Predicate>;
 /** Which half of a record a transform treats. */
 export type Part = "key" | "value";
 
-/** The `$Key` and `$Value` classes of a transform. */
+/** The `$Key` and `$Value` classes of a transform, which touch that part and perhaps `more`. */
 export function keyAndValue(
   name: string,
   keys: readonly CheckedKey[],
   create: (part: Part, settings: StageSettings) => Transform,
+  more: readonly TouchedPart[] = [],
 ): readonly TransformFactory[] {
-  const base = `org.apache.kafka.connect.transforms.${name}`;
-  return [
-    { className: `${base}$Key`, keys, create: (settings) => create("key", settings) },
-    { className: `${base}$Value`, keys, create: (settings) => create("value", settings) },
-  ];
+  return (["key", "value"] as const).map((part) => ({
+    className: `org.apache.kafka.connect.transforms.${name}$${part === "key" ? "Key" : "Value"}`,
+    keys,
+    touches: [part, ...more],
+    create: (settings) => create(part, settings),
+  }));
 }
 
 /** The settings of a transform or predicate whose keys were all found in order. */
 export class StageSettings {
   readonly #checked: ReadonlyMap<string, CheckedValue>;
 
-  constructor(checked: ReadonlyMap<string, CheckedValue>) {
+  /** As texts, without their prefix; also those that the class does not declare. */
+  readonly submitted: Readonly<Record<string, string>>;
+
+  constructor(
+    checked: ReadonlyMap<string, CheckedValue>,
+    submitted: Readonly<Record<string, string>> = {},
+  ) {
     this.#checked = checked;
+    this.submitted = submitted;
   }
 
   text(name: string): string {

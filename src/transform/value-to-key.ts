@@ -64,6 +64,7 @@ class ValueToKey implements Transform {
 /** `org.apache.kafka.connect.transforms.ValueToKey` */
 export const valueToKey: TransformFactory = {
   className: "org.apache.kafka.connect.transforms.ValueToKey",
+  touches: ["key", "value"],
   keys: [
     plainRequired(
       {

@@ -129,3 +129,31 @@ test("a run that ends without having been asked to has failed", async () => {
   await running;
   assert.deepEqual(told, ["FAILED: it ended without having been asked to"]);
 });
+
+const twice = { at: "on-failure", ...restartBounds, attemptsMax: 2 } as const;
+
+test("a record that kills each time is not restarted by any policy", async () => {
+  const { instance, newest, running, runs, told } = setUp(twice);
+  (await newest()).end.reject(new TaskError("task.record_kills", "the record t-0@5 kills"));
+  await newest();
+  assert.deepEqual(told, ["FAILED: the record t-0@5 kills"]);
+  assert.equal(instance.at, "failed");
+  assert.equal(runs.length, 1);
+  instance.stop("UNASSIGNED");
+  await running;
+});
+
+test("what is left out from now on gives the attempts back", async () => {
+  const { clock, instance, newest, running, runs } = setUp(twice);
+  const leftOut = new TaskError("task.record_quarantined", "left out");
+  for (const error of [broken, broken, leftOut, broken, leftOut]) {
+    (await newest()).end.reject(error);
+    await newest();
+    assert.equal(instance.at, "failed");
+    clock.pass(60_000);
+  }
+  await newest();
+  assert.equal(runs.length, 6);
+  instance.stop("UNASSIGNED");
+  await running;
+});

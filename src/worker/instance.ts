@@ -4,7 +4,7 @@ import { errorHint, errorLine, errorTrace, HostError, TaskError } from "../base/
 import { levelOfDelay } from "../observe/log-level.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { ConnectorState, TargetState } from "../state/status.ts";
-import type { Restarts } from "./restart-policy.ts";
+import type { NextStart, Restarts } from "./restart-policy.ts";
 import type { InstanceAt, StopWord } from "./worker.ts";
 
 /** A Connector instance or a task: what the two have in common. */
@@ -36,6 +36,8 @@ export interface InstanceOptions<R extends Runnable> {
   /** `safe`: said by the runtime, not by the instance. */
   onStatus(state: ConnectorState, trace: string | null, safe: boolean): void;
   onChange(): void;
+  /** It failed of something that its next run goes past. */
+  onProgress?(): void;
 }
 
 type Shown = "RUNNING" | "PAUSED" | "STOPPED";
@@ -95,6 +97,11 @@ export class Instance<R extends Runnable> {
     this.#target = target;
     if (this.#onTarget === undefined) this.#runnable?.setTarget(target);
     else this.#onTarget();
+  }
+
+  /** What its process died of does not come again. */
+  forgetFailures(): void {
+    this.#options.restarts.reset();
   }
 
   /** `run` resolves when it has stopped. */
@@ -196,9 +203,15 @@ export class Instance<R extends Runnable> {
 
   /** Answers how long to wait for the next run; undefined: until somebody asks for it. */
   #fail(error: unknown): number | undefined {
-    const { clock, label, onStatus, restarts } = this.#options;
+    const { clock, label, onProgress, onStatus, restarts } = this.#options;
     const nowMs = clock.elapsedMs();
-    const next = restarts.failed(nowMs, nowMs - (this.#runningSinceMs ?? nowMs));
+    if (isProgress(error)) {
+      restarts.reset();
+      onProgress?.();
+    }
+    const next: NextStart = isForGood(error)
+      ? { at: "never" }
+      : restarts.failed(nowMs, nowMs - (this.#runningSinceMs ?? nowMs));
     const givenUp = next.at === "given-up" ? `${next.why}: ` : "";
     this.#error = error;
     this.#logger.error(`${label} failed: ${givenUp}${errorLine(error)}`);
@@ -245,6 +258,16 @@ function isAway(error: unknown): boolean {
   return error instanceof HostError && error.code === "plugin.away";
 }
 
+/** Another start would only kill another process. */
+function isForGood(error: unknown): boolean {
+  return error instanceof HostError && error.code === "task.record_kills";
+}
+
+/** The next run goes past what ended this one. */
+function isProgress(error: unknown): boolean {
+  return error instanceof HostError && error.code === "task.record_quarantined";
+}
+
 async function untilAborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, "abort");
 }
@@ -255,8 +278,23 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
  */
 function failureTrace(error: unknown): string {
   if (!(error instanceof HostError)) return errorTrace(error);
-  if (error instanceof TaskError && error.trace !== undefined) return error.trace;
   const line = errorLine(error);
   const hint = errorHint(error);
-  return hint === undefined ? line : `${line}\nhint: ${hint}`;
+  const trace = ownTrace(error);
+  if (hint === undefined && error instanceof TaskError && error.trace !== undefined) {
+    return error.trace;
+  }
+  // One line, for that is what lists and alerts show of a trace: what failed, why, what to do.
+  const first = hint === undefined ? line : `${line}; ${hint}`;
+  return trace === undefined ? first : `${first}\n${trace}`;
+}
+
+/** The plugin's own stack, where it failed. */
+function ownTrace(error: unknown): string | undefined {
+  let at = error;
+  for (let depth = 0; at instanceof Error && depth < 10; depth += 1) {
+    if (at instanceof TaskError && at.trace !== undefined) return at.trace;
+    at = at.cause;
+  }
+  return undefined;
 }

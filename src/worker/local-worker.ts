@@ -33,6 +33,8 @@ export interface LocalWorkerOptions {
   /** Resolves once it is known whether there is such a class: its plugin may have come just now. */
   readonly lookForClass?: (config: ConfigText, signal: AbortSignal) => Promise<void>;
   readonly processes: Pick<PluginProcesses, "acquire"> & Partial<Pick<PluginProcesses, "attached">>;
+  /** Before each start of a connector. @throws ConfigError for what keeps it from starting */
+  readonly checkConnector?: (found: PluginClass, config: ConfigText) => void;
   readonly createConnector: CreateConnector;
   readonly createTask: CreateTask;
   /** `attempt`: which run of the task this is, for its log. */
@@ -124,7 +126,9 @@ class LocalWorker implements Worker {
       },
       arrival: (signal) => this.#arrival(plugin, signal),
       create: (now, onState, attempt) => {
-        const { className, plugin: manifest } = this.#orUnknown(plugin, config);
+        const found = this.#orUnknown(plugin, config);
+        this.#options.checkConnector?.(found, config);
+        const { className, plugin: manifest } = found;
         const spec = { name, className, config, stopMsMax: connectorStopMsMax };
         const acquireProcess = (signal: AbortSignal) =>
           processes.acquire({ plugin: manifest, connector: name }, signal);
@@ -210,6 +214,8 @@ class LocalWorker implements Worker {
         this.#options.onStatus({ connector: id.connector, task: id.task, status, safe });
       },
       onChange,
+      // The Connector may live in the process that died.
+      onProgress: () => this.#connectors.get(id.connector)?.instance.forgetFailures(),
     });
     const incarnation = this.#nextIncarnation();
     const slot = { instance, id, generation, incarnation, ended: Promise.resolve() };

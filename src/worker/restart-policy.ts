@@ -65,15 +65,18 @@ export class Restarts {
     });
   }
 
+  /** Delays and the count of attempts begin again. */
+  reset(): void {
+    this.#backoff.reset();
+    this.#restartedMs = [];
+  }
+
   /** It has failed at `nowMs`, after running for `ranMs`. */
   failed(nowMs: number, ranMs: number): NextStart {
     const policy = this.#policy;
     if (policy.at === "none" || policy.attemptsMax === 0) return { at: "never" };
     const { attemptsMax, windowMs, resetMs } = policy;
-    if (ranMs >= resetMs) {
-      this.#backoff.reset();
-      this.#restartedMs = [];
-    }
+    if (ranMs >= resetMs) this.reset();
     if (attemptsMax > 0) {
       this.#restartedMs = this.#restartedMs.filter((atMs) => nowMs - atMs < windowMs);
       if (this.#restartedMs.length >= attemptsMax) {

@@ -139,13 +139,6 @@ run(sink({ class: "fixture.Twisted", put() {} }));
 
   /** Each alone, on a config that is good without it. */
   const refused: Record<string, string>[] = [
-    { transforms: "mask", "transforms.mask.type": "org.apache.kafka.connect.transforms.MaskField" },
-    { predicates: "isNull" },
-    { "errors.tolerance": "all" },
-    { "errors.retry.timeout": "1000" },
-    { "errors.log.enable": "true" },
-    { "topic.creation.default.partitions": "3" },
-    { "topic.creation.groups": "wide" },
     { "exactly.once.support": "required" },
     { "transaction.boundary": "interval" },
     { "offsets.storage.topic": "my-offsets" },
@@ -171,7 +164,7 @@ run(sink({ class: "fixture.Twisted", put() {} }));
   test("keys of sinks that this version lacks are refused by their names", async () => {
     const sink = { "connector.class": "FileStreamSink", file: "/nowhere/at/all", topics: "lines" };
     const asked = {
-      "errors.retry.timeout": "5",
+      "admin.override.retries": "5",
       "consumer.override.max.poll.records": "1",
     };
     const problems = problemsIn(await refusal("refused", { ...sink, ...asked }));
@@ -293,7 +286,7 @@ run(sink({ class: "fixture.Twisted", put() {} }));
     const validated = await ask("PUT", validate, { ...config, name: "vault" });
     assert.equal(validated.status, 200, JSON.stringify(validated.body));
     assert.equal((await create({ ...config, limit: "0" })).status, 400);
-    assert.equal((await create({ ...config, transforms: "mask" })).status, 400);
+    assert.equal((await create({ ...config, "offsets.storage.topic": "o" })).status, 400);
     assert.equal((await create({ ...config, "connector.class": "com.acme.Nope" })).status, 400);
     assert.equal((await create({ "vault.password": secret })).status, 400);
     const broken = await fetch(`${host.restUrl}/connectors`, {

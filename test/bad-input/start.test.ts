@@ -257,13 +257,13 @@ const connectorFiles: {
     name: "with wrong values beside a good one and another wrong one",
     files: {
       "a.json": fileSource,
-      "b.json": { ...fileSource, name: "b", "tasks.max": "0", transforms: "mask" },
+      "b.json": { ...fileSource, name: "b", "tasks.max": "0", "offsets.storage.topic": "o" },
       "c.json": { name: "c", "connector.class": "FileStreamSink" },
     },
     says: [
       "bulkhead: cannot start the connectors of the command line: 3 problems",
       "  FOLDER/b.json: Invalid value 0 for configuration tasks.max: Value must be at least 1",
-      "  FOLDER/b.json: transforms is not supported by this version of Bulkhead: remove it, or",
+      "  FOLDER/b.json: offsets.storage.topic is not supported by this version of Bulkhead: remove it",
       "  FOLDER/c.json: Must configure one of topics or topics.regex",
     ],
   },

@@ -1,6 +1,6 @@
 /**
- * The pipeline end to end over a real broker beside Apache Kafka Connect: the same connector configs on
- * both workers, turn by turn. Records are counted at the destination (the end of the topic; the file that
+ * The pipeline step by step (`steps.ts`), then end to end over a real broker beside Apache Kafka Connect:
+ * the same connector configs on both workers, turn by turn. Records are counted at the destination (the end of the topic; the file that
  * the sink keeps), CPU is of all processes of the worker from the first fifth of the records on.
  */
 import { readFile } from "node:fs/promises";
@@ -21,6 +21,7 @@ import {
 } from "./connect-worker.ts";
 import type { Figure, Row, Section } from "./figure.ts";
 import { cpuSeconds, memoryOf } from "./process-cost.ts";
+import { stepCosts } from "./steps.ts";
 
 type Settings = Readonly<Record<string, string>>;
 
@@ -42,6 +43,33 @@ const struct = { format: "struct" };
 const touched = { "touch.field": "id" };
 const typedAims = { stock: 0.5, tuned: 1 };
 const bytesAims = { stock: 1.25, tuned: 1.25 };
+
+/** Five steps that all do something to a struct of datagen's. */
+const apache = "org.apache.kafka.connect.transforms";
+const fiveSteps = {
+  transforms: "cast,mask,rename,insert,head",
+  "transforms.cast.type": `${apache}.Cast$Value`,
+  "transforms.cast.spec": "id:string",
+  "transforms.mask.type": `${apache}.MaskField$Value`,
+  "transforms.mask.fields": "name",
+  "transforms.rename.type": `${apache}.ReplaceField$Value`,
+  "transforms.rename.renames": "name:who",
+  "transforms.insert.type": `${apache}.InsertField$Value`,
+  "transforms.insert.static.field": "origin",
+  "transforms.insert.static.value": "bench",
+  "transforms.head.type": `${apache}.InsertHeader`,
+  "transforms.head.header": "by",
+  "transforms.head.value.literal": "bench",
+};
+
+/** The same for what the first five have made. */
+const fiveMoreSteps = {
+  ...fiveSteps,
+  "transforms.cast.spec": "count:int64",
+  "transforms.mask.fields": "who",
+  "transforms.rename.renames": "who:name",
+  "transforms.insert.static.field": "seen",
+};
 
 const cases: readonly Case[] = [
   {
@@ -65,6 +93,14 @@ const cases: readonly Case[] = [
     records: million,
     source: { ...struct, ...plainJson },
     sink: plainJson,
+    sourceAims: typedAims,
+    sinkAims: typedAims,
+  },
+  {
+    name: "struct, five transforms, JSON with schemas",
+    records: million / 2,
+    source: { ...struct, ...schemas, ...fiveSteps },
+    sink: { ...schemas, ...fiveMoreSteps },
     sourceAims: typedAims,
     sinkAims: typedAims,
   },
@@ -114,7 +150,7 @@ export async function pipeline(options: BenchOptions): Promise<Section[]> {
   });
   try {
     const stage: Stage = { broker, kafka, starts, options };
-    const sections: Section[] = [];
+    const sections = await stepCosts(options);
     for (const each of cases) {
       for (const tuning of Object.keys(tunings) as Tuning[]) {
         sections.push(...(await contest(each, tuning, stage)));

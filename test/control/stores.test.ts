@@ -193,6 +193,102 @@ for (const { by, newer, is } of overtaking) {
   });
 }
 
+const topicWords = (topics: MemoryTopics) =>
+  topics.texts("status").map(({ key, value }) => [key, value === null ? null : "used"]);
+
+test("a topic in use is written once, however often it is used before it was read back", async () => {
+  const topics = new MemoryTopics();
+  const store = await openStatuses(topics);
+  for (let time = 0; time < 3; time += 1) {
+    store.useTopic({ connector: a, task: 1 }, "u");
+    store.useTopic({ connector: a, task: 0 }, "t");
+  }
+  assert.deepEqual(store.topics(a), []);
+  await store.flush();
+  store.useTopic({ connector: a, task: 0 }, "u");
+  await store.flush();
+  assert.deepEqual(store.topics(a), ["t", "u"]);
+  assert.deepEqual(store.connectors(), [a]);
+  assert.deepEqual(topics.texts("status"), [
+    {
+      key: "status-topic-u:connector-a",
+      value: '{"topic":{"name":"u","connector":"a","task":1,"discoverTimestamp":1000000}}',
+    },
+    {
+      key: "status-topic-t:connector-a",
+      value: '{"topic":{"name":"t","connector":"a","task":0,"discoverTimestamp":1000000}}',
+    },
+  ]);
+  const again = await openStatuses(topics);
+  assert.deepEqual(again.topics(a), ["t", "u"]);
+  again.useTopic({ connector: a, task: 0 }, "t");
+  await again.flush();
+  assert.equal(topics.records("status").length, 2);
+});
+
+test("forgotten topics are gone until they are used again, also those on their way", async () => {
+  const topics = new MemoryTopics();
+  const store = await openStatuses(topics);
+  const id = { connector: a, task: 0 };
+  store.useTopic(id, "t");
+  await store.flush();
+  store.useTopic(id, "u");
+  store.forgetTopics(a);
+  store.forgetTopics(a);
+  await store.flush();
+  assert.deepEqual(store.topics(a), []);
+  assert.deepEqual(store.connectors(), []);
+  store.useTopic(id, "t");
+  await store.flush();
+  assert.deepEqual(store.topics(a), ["t"]);
+  const ofT = topicWords(topics).filter(([key]) => key === "status-topic-t:connector-a");
+  assert.deepEqual(
+    ofT.map(([, word]) => word),
+    ["used", null, "used"],
+  );
+});
+
+test("the topics of a connector go with its status", async () => {
+  const topics = new MemoryTopics();
+  const store = await openStatuses(topics);
+  const b = connectorName("b");
+  store.putConnector(a, status());
+  store.useTopic({ connector: a, task: 0 }, "t");
+  store.useTopic({ connector: b, task: 0 }, "t");
+  await store.flush();
+  store.removeConnector(a);
+  await store.flush();
+  assert.deepEqual(store.topics(a), []);
+  assert.deepEqual(store.topics(b), ["t"]);
+  assert.deepEqual(store.connectors(), [b]);
+});
+
+test("a topic in use that cannot be written is not tried again with every batch", async () => {
+  const topics = new MemoryTopics();
+  const clock = new FakeClock();
+  const store = await openStatuses(topics, clock);
+  const id = { connector: a, task: 0 };
+  topics.failure = new TaskError("embedded.disk_full", "no room");
+  store.useTopic(id, "t");
+  await store.flush();
+  await waitFor(() => clock.sleepsMs.length === 1, { withinMs: 20_000 });
+  topics.failure = undefined;
+  store.useTopic(id, "t");
+  await store.flush();
+  assert.deepEqual(store.topics(a), []);
+  clock.pass(10_000);
+  await waitFor(() => store.topics(a).length === 1, { withinMs: 20_000 });
+  await store.close();
+});
+
+test("what cannot be read of a topic in use is passed over", async () => {
+  const topics = new MemoryTopics();
+  await put(topics, "status", "status-topic-t:connector-a", "{}");
+  await put(topics, "status", "status-topic-u:connector-a", '{"topic":{"name":"u"}}');
+  const store = await openStatuses(topics);
+  assert.deepEqual(store.topics(a), []);
+});
+
 test("task configs are committed only as a whole set", async () => {
   const topics = new MemoryTopics();
   const store = await openConfigStore({

@@ -44,7 +44,7 @@ const failures = [
   {
     name: "whose class is gone",
     over: { connectorConfig: { "connector.class": "gone.Source" } },
-    trace: /Failed to find any class .* matches gone\.Source\nhint: put its plugin/,
+    trace: /Failed to find any class .* matches gone\.Source; put its plugin/,
     version: null,
   },
 ];

@@ -8,6 +8,9 @@ import { join } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { openKafka } from "../../src/kafka/open-kafka.ts";
+import { silentLogger } from "../../src/observe/logger.ts";
+import { sharedKafka } from "../harness/kafka/broker.ts";
 import { type Cluster, startCluster } from "../harness/kafka/cluster.ts";
 import { kafkaJars } from "../harness/kafka/kafka-jars.ts";
 import { inCluster } from "../harness/kafka/over-cluster.ts";
@@ -15,6 +18,7 @@ import { inFolder, type LogPlace } from "../harness/log-place.ts";
 import { brokerRound, roundClusterOptions } from "./broker-round.ts";
 import { dieRound } from "./die-round.ts";
 import { killRound, type Victim } from "./kill-round.ts";
+import { poisonRounds } from "./poison-round.ts";
 
 const { values } = parseArgs({
   options: {
@@ -115,7 +119,23 @@ async function clusterRounds(): Promise<void> {
   await eachRound(async (seed) => {
     await die(seed, "cluster");
     await kill(seed, 1, "cluster");
+    await poison(seed);
   });
+}
+
+/** A round with poison among the records, and one of plugin, host or both killed. */
+async function poison(seed: number): Promise<void> {
+  const own = await mkdtemp(join(directory, "poison-"));
+  const { bootstrap: bootstrapServers } = await sharedKafka();
+  const logger = silentLogger();
+  const kafka = await openKafka({ bootstrapServers, config: {}, clientId: "poison", logger });
+  await attempt(async () => {
+    const asked = { directory: own, kafka, place: inCluster(), seed, rounds: 1 };
+    const { records, poison: bad } = await poisonRounds(asked);
+    return `seed ${seed}, poison over a cluster: ${records} records, ${bad} bad`;
+  });
+  await kafka.close();
+  await rm(own, { recursive: true, force: true });
 }
 
 /** Each test once, on many inputs. */

@@ -10,7 +10,8 @@ import { waitFor } from "../harness/wait-for.ts";
 
 const breach = (text: string) => `the plugin broke the contract: ${text}`;
 const failed = (text: string) => `Unrecoverable exception from producer send callback: ${text}`;
-const refused = (text: string) => `Tolerance exceeded in error handler: ${text}`;
+
+const intolerable = (text: string) => `Tolerance exceeded in error handler: ${text}`;
 
 /** What the status says of a task that breaks the contract of its stream; undefined: it does not. */
 const ofTheStream: Record<string, string | undefined> = {
@@ -79,16 +80,18 @@ const ofTheStream: Record<string, string | undefined> = {
 
 /** What it says where the log has to do with it; undefined: it is no misdeed, and the task goes on. */
 const ofTheLog = (junk: string): Record<string, string | undefined> => ({
-  "a timestamp of -2": refused("Invalid record timestamp -2"),
+  "a timestamp of -2": intolerable(
+    `writing the record of source partition {"count":"up"} at offset 1 for topic ${junk} failed in org.apache.kafka.connect.runtime.WorkerSourceTask: Invalid record timestamp -2`,
+  ),
   "the partition 7 of 1": failed(`cannot write a record to partition 7 of topic ${junk}: it has 1`),
   "the partition 4,294,967,294": failed("cannot write a record to partition 4294967294 of topic"),
   "an empty topic": failed('cannot use topic "": its name is empty'),
   "a topic with a slash": failed('cannot use topic "../../etc": its name has a character'),
   "a topic named ..": failed('cannot use topic "..": its name cannot be "." or ".."'),
-  "the topic of the host's configs": refused("cannot write a record to topic connect-configs"),
-  "the topic of the host's offsets": refused("cannot write a record to topic connect-offsets"),
-  "the topic of the host's statuses": refused("cannot write a record to topic connect-status"),
-  "the topic of Kafka's offsets": refused("cannot write a record to topic __consumer_offsets"),
+  "the topic of the host's configs": "cannot write a record to topic connect-configs",
+  "the topic of the host's offsets": "cannot write a record to topic connect-offsets",
+  "the topic of the host's statuses": "cannot write a record to topic connect-status",
+  "the topic of Kafka's offsets": "cannot write a record to topic __consumer_offsets",
   "a message of exactly the limit": undefined,
   "a batch of exactly the limit": undefined,
   "partitions named __proto__ and constructor": undefined,

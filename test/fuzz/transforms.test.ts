@@ -6,7 +6,8 @@ import { parseExactJson } from "../../src/record/exact-json.ts";
 import { javaClassOfError } from "../../src/record/java-error.ts";
 import { readRecord, writeRecord } from "../../src/record/tagged-json.ts";
 import type { JsonObject } from "../../src/record/value.ts";
-import { applyStep, createSteps, type Step } from "../../src/transform/chain.ts";
+import { createSteps } from "../../src/transform/chain.ts";
+import { applyStep, type Step } from "../../src/transform/step.ts";
 import { chosenSeed, rounds } from "../harness/property.ts";
 import { randomBy, randomRequest } from "./random-transform.ts";
 

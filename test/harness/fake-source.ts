@@ -26,20 +26,29 @@ export class FakeSourceStream implements SourceStream {
     this.ended = this.#end.promise;
   }
 
-  /** A batch of text values; the offset of record n is its value's place in the stream. */
-  records(values: readonly string[], firstOffset: number, pollEnd = true): void {
+  /**
+   * A batch of text values, all for topic t or each for its own; the offset of record n is its value's
+   * place in the stream.
+   */
+  records(
+    values: readonly string[],
+    firstOffset: number,
+    pollEnd = true,
+    topics: readonly string[] = ["t"],
+  ): void {
+    const names = [...new Set(topics)];
     const columns = emptyColumns();
     columns.count = values.length;
     columns.arena = Buffer.from(values.join(""));
     columns.valueSizes = Uint32Array.from(values, (value) => value.length + 1);
     columns.valueForms = Uint32Array.of(1);
-    columns.topics = Uint32Array.of(1);
+    columns.topics = Uint32Array.from(topics, (topic) => names.indexOf(topic) + 1);
     columns.sourcePartitions = Uint32Array.of(1);
     const offsets = values.map((_, index) => `{"n":${firstOffset + index + 1}}`);
     columns.offsetSizes = Uint32Array.from(offsets, (offset) => offset.length + 2);
     columns.offsetArena = Buffer.from(offsets.join(""));
     const definitions = {
-      topics: [undefined, "t"],
+      topics: [undefined, ...names],
       names: [],
       forms: [nullForm, { encoding: "text" as const, schema: null }],
       partitions: [undefined, '{"p":1}'],
@@ -112,23 +121,23 @@ export class FakeSourceStream implements SourceStream {
 /** Keeps what was sent; `settle` gives the outcomes. */
 export class FakeProducer implements Producer {
   readonly values: string[] = [];
-  readonly #open: { receipt: Receipt; index: number }[] = [];
+  readonly #open: { receipt: Receipt; index: number; topic: string }[] = [];
   /** Gives every record its outcome at once. */
   automatic = true;
   closed = false;
 
-  send({ value }: RecordSlice, receipt: Receipt, index: number): void {
+  send({ topic, value }: RecordSlice, receipt: Receipt, index: number): void {
     this.values.push(Buffer.from(value.bytes).toString("utf8", value.start, value.end));
-    this.#open.push({ receipt, index });
+    this.#open.push({ receipt, index, topic });
     if (this.automatic) setImmediate(() => this.settle(1));
   }
 
   /** The oldest `count` records are stored, or fail. */
   settle(count: number, error?: Error): void {
-    for (const { receipt, index } of this.#open.splice(0, count)) {
+    for (const { receipt, index, topic } of this.#open.splice(0, count)) {
       if (error !== undefined) receipt.failed([index], 0, 1, error);
       else {
-        const at = { topic: "t", partition: 0, baseOffset: 0, logAppendTimeMs: -1 };
+        const at = { topic, partition: 0, baseOffset: 0, logAppendTimeMs: -1 };
         receipt.stored([index], 0, 1, at);
       }
     }

@@ -126,6 +126,12 @@ export class MemoryHerder implements Herder {
     this.#entries.delete(name);
   }
 
+  activeTopics(): readonly string[] {
+    return [];
+  }
+
+  async resetActiveTopics(): Promise<void> {}
+
   async pause(name: string): Promise<void> {
     this.#known(name).target = "PAUSED";
   }

@@ -6,6 +6,8 @@ import { LogRings } from "../../src/observe/log-rings.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import type { RestServer } from "../../src/rest/rest.ts";
 import { createRestServer, type RestOptions } from "../../src/rest/server.ts";
+import { noPluginStages } from "../../src/transform/plugin-stage.ts";
+import { stageClasses } from "../../src/transform/stage-lookup.ts";
 import { fileCatalog, fileClasses } from "./file-catalog.ts";
 import { MemoryHerder, type MemoryHerderParts } from "./memory-herder.ts";
 
@@ -23,6 +25,7 @@ export function validateFile(config: SubmittedConfig) {
       headerConverter: "org.apache.kafka.connect.storage.SimpleHeaderConverter",
       converterVersion: "4.1.1",
     },
+    stages: async () => stageClasses(noPluginStages),
   });
 }
 

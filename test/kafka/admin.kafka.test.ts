@@ -66,12 +66,13 @@ describe("the admin of a cluster", { skip }, () => {
     assert.equal(await admin.describeTopic(uniqueName("none")), undefined);
   });
 
-  for (const { name, change, says } of [
+  for (const { name, change, says, code = "kafka.broker_refused" } of [
     { name: "name", change: { name: "a b" }, says: /INVALID_TOPIC_EXCEPTION \(.*a b/ },
     {
       name: "setting",
       change: { config: { "retention.ms": "soon" } },
       says: /INVALID_CONFIG \(.*retention\.ms/,
+      code: "kafka.topic_invalid",
     },
     {
       name: "replication factor",
@@ -81,7 +82,8 @@ describe("the admin of a cluster", { skip }, () => {
   ]) {
     test(`a ${name} that the brokers refuse is told in their words`, async () => {
       const topic = { ...topicOf(1), ...change };
-      await assert.rejects(admin.createTopic(topic), (error: Error) => {
+      await assert.rejects(admin.createTopic(topic), (error: Error & { code?: string }) => {
+        assert.equal(error.code, code);
         assert.ok(
           error.message.startsWith(`cannot create topic ${topic.name}: the broker answered `),
         );

@@ -23,8 +23,8 @@ const expected: Record<string, string[]> = {
   ),
 };
 
-/** Now 533, of which 303 are from packages. To pass this bound is a decision. */
-const modulesMax = 600;
+/** Now 603, of which 303 are from packages: transforms load later. To pass this bound is a decision. */
+const modulesMax = 630;
 
 function words(text: string): string[] {
   return text.split(" ");

@@ -3,22 +3,31 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { emptyColumns, nullForm } from "../../src/record/columns.ts";
-import { type BatchInFlight, InFlight } from "../../src/task/in-flight.ts";
+import { type BatchInFlight, type FailedRun, InFlight } from "../../src/task/in-flight.ts";
 import { holds } from "../harness/property.ts";
 
 const partitions = ["a", "b", "c"];
 
+type Outcome = "stored" | "filtered" | "failed" | "refused";
+
+interface RandomRecord {
+  readonly partition: number;
+  readonly moves: boolean;
+  readonly outcome: Outcome;
+}
+
 type Step =
-  | { at: "batch"; records: { partition: number; moves: boolean }[]; pollEnd: boolean }
+  | { at: "batch"; records: RandomRecord[]; pollEnd: boolean }
   | { at: "checkpoint"; partition: number }
   /** A share of all that is on its way gets its outcome, from somewhere in the middle. */
   | { at: "store"; share: number; from: number }
   | { at: "take"; partial: boolean };
 
 const partition = fc.nat({ max: partitions.length - 1 });
-const record = fc.record({ partition, moves: fc.boolean() });
-const steps = (withPartial: boolean): fc.Arbitrary<Step[]> =>
-  fc.array(
+const outcomes = ["stored", "filtered", "failed", "refused"] as const;
+const steps = (withPartial: boolean, ends: readonly Outcome[] = outcomes): fc.Arbitrary<Step[]> => {
+  const record = fc.record({ partition, moves: fc.boolean(), outcome: fc.constantFrom(...ends) });
+  return fc.array(
     fc.oneof(
       fc.record({
         at: fc.constant("batch" as const),
@@ -38,6 +47,7 @@ const steps = (withPartial: boolean): fc.Arbitrary<Step[]> =>
     ),
     { maxLength: 30 },
   );
+};
 
 /** A record or a checkpoint of the stream. A record of batch 0 is a checkpoint, and needs no storing. */
 interface Item {
@@ -45,7 +55,12 @@ interface Item {
   readonly offset: string;
   readonly batch: number;
   readonly index: number;
+  readonly outcome: Outcome;
   stored: boolean;
+}
+
+function counts({ outcome }: Item): boolean {
+  return outcome === "stored" || outcome === "refused";
 }
 
 /** The plain way: every item of the stream, in order, for ever. */
@@ -55,7 +70,7 @@ class Stream {
   readonly inFlight = new InFlight();
   /** What was handed out, newest of each partition. */
   readonly committed = new Map<string, string>();
-  acked = { through: 0, count: 0 };
+  acked = { through: 0, outcomes: [] as string[] };
   batches = 0;
   /** How many items there were when a poll last ended. */
   #pollEnds: number[] = [];
@@ -69,7 +84,7 @@ class Stream {
       case "checkpoint": {
         const name = partitions[step.partition] as string;
         const offset = this.#offset(name, true);
-        this.items.push({ partition: name, offset, batch: 0, index: 0, stored: true });
+        this.items.push({ partition: name, offset, batch: 0, index: 0, ...checkpoint });
         this.inFlight.addCheckpoint(name, offset);
         break;
       }
@@ -88,16 +103,16 @@ class Stream {
     return String(next);
   }
 
-  #add(records: readonly { partition: number; moves: boolean }[], pollEnd: boolean): void {
+  #add(records: readonly RandomRecord[], pollEnd: boolean): void {
     this.batches += 1;
     const batch = this.batches;
-    const items = records.map(({ partition: which, moves }, index) => {
+    const items = records.map(({ partition: which, moves, outcome }, index) => {
       const name = partitions[which] as string;
       // Records share an offset only within a poll, and none with a checkpoint before it.
       const began = this.#pollEnds.at(-1) ?? 0;
       const before = this.items.slice(began).findLast((one) => one.partition === name);
       const offset = this.#offset(name, moves || before === undefined || before.batch === 0);
-      const item = { partition: name, offset, batch, index, stored: false };
+      const item = { partition: name, offset, batch, index, outcome, stored: false };
       this.items.push(item);
       return item;
     });
@@ -110,8 +125,14 @@ class Stream {
     for (let n = 0; n < count && this.onTheWay.length > 0; n += 1) {
       const [item] = this.onTheWay.splice(from % this.onTheWay.length, 1) as [Item];
       item.stored = true;
-      this.inFlight.stored(item.batch, [item.index], 0, 1);
+      this.#settle(item);
     }
+  }
+
+  #settle({ batch, index, outcome }: Item): void {
+    if (outcome === "stored") this.inFlight.stored(batch, [index], 0, 1);
+    else if (outcome === "filtered") this.inFlight.filtered(batch, index);
+    else this.inFlight.failed(batch, index, failedRun, outcome === "refused");
   }
 
   take(partial: boolean): void {
@@ -120,7 +141,10 @@ class Stream {
     const acked = this.inFlight.takeAcked();
     if (acked === undefined) return;
     assert.ok(acked.through > this.acked.through, "acks go forward");
-    this.acked = { through: acked.through, count: this.acked.count + acked.count };
+    this.acked.through = acked.through;
+    for (const { count, outcome } of acked.runs) {
+      for (let n = 0; n < count; n += 1) this.acked.outcomes.push(outcome);
+    }
   }
 
   /** Nothing handed out lies behind a record without an outcome, nor splits records of one offset. */
@@ -131,6 +155,10 @@ class Stream {
       );
       const gap = this.items.slice(0, last + 1).find((one) => !one.stored);
       assert.equal(gap, undefined, `${name}:${offset} overtook a record`);
+      const isOfOne = this.items.some(
+        (one) => one.partition === name && one.offset === offset && counts(one),
+      );
+      assert.ok(isOfOne, `${name}:${offset} is only of records that were left out`);
     }
   }
 
@@ -166,6 +194,15 @@ class Stream {
   }
 }
 
+const checkpoint = { outcome: "stored", stored: true } as const;
+const failedRun: FailedRun = {
+  ...{ count: 1, outcome: "failed", stage: "TRANSFORMATION" },
+  failure: {
+    ...{ code: "data", class: "data", text: "no", hint: "", exceptionClass: "", stack: "" },
+    causes: [],
+  },
+};
+
 function batchOf(batchSeq: number, items: readonly Item[]): BatchInFlight {
   const columns = emptyColumns();
   const texts = items.map(({ offset }, at) => (offset === items[at - 1]?.offset ? "" : offset));
@@ -199,7 +236,7 @@ test("I1: no offset overtakes a record, whatever has its outcome when, also when
 
 test("whole batches commit exactly what a list of every record says may be committed", () => {
   holds(
-    fc.property(steps(false), (all) => {
+    fc.property(steps(false, ["stored"]), (all) => {
       const stream = new Stream();
       for (const step of all) {
         stream.run(step);
@@ -213,7 +250,7 @@ test("whole batches commit exactly what a list of every record says may be commi
   );
 });
 
-test("once all is stored and the poll has ended, the last offsets are out and all is acknowledged", () => {
+test("once all have outcomes and the poll has ended, the last offsets that count are out and all is acknowledged", () => {
   holds(
     fc.property(steps(true), (all) => {
       const stream = new Stream();
@@ -222,11 +259,13 @@ test("once all is stored and the poll has ended, the last offsets are out and al
       stream.store(stream.onTheWay.length, 0);
       stream.take(false);
       for (const name of partitions) {
-        const last = stream.items.findLast((one) => one.partition === name);
+        const last = stream.items.findLast((one) => one.partition === name && counts(one));
         assert.equal(stream.committed.get(name), last?.offset, `partition ${name}`);
       }
-      const count = stream.items.filter((one) => one.batch > 0).length;
-      assert.deepEqual(stream.acked, { through: stream.batches, count });
+      const ends = stream.items
+        .filter((one) => one.batch > 0)
+        .map(({ outcome }) => (outcome === "refused" ? "failed" : outcome));
+      assert.deepEqual(stream.acked, { through: stream.batches, outcomes: ends });
     }),
     1_000,
   );

@@ -158,9 +158,15 @@ test("names of any kind can be addressed by their encoded form", async (t) => {
 test("a refused feature is a 400 that names its key", async (t) => {
   const rest = await startMemoryRest();
   t.after(() => rest.close());
-  const response = await post(rest.url, { name: "a", config: { ...source, transforms: "x" } });
+  const response = await post(rest.url, {
+    name: "a",
+    config: { ...source, "offsets.storage.topic": "x" },
+  });
   assert.equal(response.status, 400);
-  assert.match((await bodyOf(response)).message, /\ntransforms is not supported by this version/);
+  assert.match(
+    (await bodyOf(response)).message,
+    /\noffsets.storage.topic is not supported by this version/,
+  );
   assert.deepEqual(await bodyOf(await fetch(`${rest.url}/connectors`)), []);
 });
 

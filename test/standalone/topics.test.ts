@@ -8,50 +8,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { openEmbedded } from "../../src/embedded/embedded.ts";
+import { Commands } from "../harness/commands.ts";
 import { fill } from "../harness/embedded-log.ts";
 import { program, temporaryDirectory } from "../harness/host-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
-
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-class Commands {
-  readonly directory: string;
-  readonly log: string;
-
-  constructor(directory: string) {
-    this.directory = directory;
-    this.log = `embedded:${join(directory, "log")}`;
-  }
-
-  start(...args: string[]) {
-    return spawn(process.execPath, [program, ...args, "--bootstrap-server", this.log], {
-      timeout: 60_000,
-      killSignal: "SIGKILL",
-      // What it leaves behind can be seen.
-      env: { ...process.env, TMPDIR: this.directory },
-    });
-  }
-
-  async run(args: readonly string[], input = ""): Promise<Ended> {
-    const child = this.start(...args);
-    const closed = once(child, "close");
-    child.stdin.end(input);
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-    const [status] = await closed;
-    return { status, stdout, stderr };
-  }
-
-  /** Its stdout, when it ended well. */
-  async print(...args: string[]): Promise<string> {
-    const { status, stdout, stderr } = await this.run(args);
-    assert.equal(status, 0, stderr);
-    return stdout;
-  }
-}
 
 async function commands(context: TestContext): Promise<Commands> {
   return new Commands(await temporaryDirectory(context));
