@@ -4,7 +4,10 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { ConfigError, errorHint, errorLine, HostError } from "./base/error.ts";
 import { productVersion } from "./base/version.ts";
 import type { CheckCommandOptions } from "./command/check.ts";
+import type { DlqListOptions, DlqShowOptions } from "./command/dlq.ts";
+import type { DlqReplayOptions } from "./command/dlq-replay.ts";
 import type { LogOptions } from "./command/log-access.ts";
+import type { PreviewOptions } from "./command/preview.ts";
 import type { ReadOptions } from "./command/read.ts";
 import type { TopicCreateOptions, TopicListOptions } from "./command/topic.ts";
 import type { TransformOptions } from "./command/transform.ts";
@@ -95,6 +98,29 @@ program
     process.exitCode = await transformCommand(file, options);
   });
 
+program
+  .command("preview")
+  .summary("see the records of a connector after each step, and write nothing")
+  .description(
+    "Runs the first task of a source connector in processes of its own, from the beginning, and shows " +
+      "its records: as the plugin sent them, after each transform, and as they would be written. It " +
+      "writes and commits nothing and acknowledges nothing to the source. Of a sink it shows the first " +
+      "records of its topics, and does not start it.",
+  )
+  .argument("<connector>", "a connector file: properties, or JSON with name and config")
+  .option("--records <count>", "end after so many records", parseRecordCount, 10)
+  .option("--timeout <seconds>", "end when the task has run so long", parseSeconds, 30)
+  .option(
+    "--worker <worker.properties>",
+    "a worker file, for plugin.path, converters, the log of sinks",
+  )
+  .option("--json", "print JSON, a record a line")
+  .addHelpText("after", previewHelp())
+  .action(async (file: string, options: PreviewOptions) => {
+    const { previewCommand } = await import("./command/preview.ts");
+    process.exitCode = await previewCommand(file, options);
+  });
+
 const topic = program
   .command("topic")
   .summary("list, describe, create and delete topics")
@@ -171,6 +197,51 @@ withLog(program.command("write"))
     await writeTopic(name, options);
   });
 
+const dlq = program
+  .command("dlq")
+  .summary("list, show and replay dead letters")
+  .description(
+    "Looks into a topic of dead letters (errors.deadletterqueue.topic.name), and writes records back to " +
+      "where they were. What went wrong is in headers that a connector writes with " +
+      "errors.deadletterqueue.context.headers.enable=true.",
+  );
+
+withFilters(withLog(dlq.command("list")))
+  .description("Shows the dead letters of a topic, and counts them by stage and error.")
+  .argument("<topic>")
+  .option("--limit <count>", "how many are shown; all are counted", parseWhole, 100)
+  .option("--json", "print JSON, a letter to a line")
+  .action(async (name: string, options: DlqListOptions) => {
+    const { listLetters } = await import("./command/dlq.ts");
+    await listLetters(name, options);
+  });
+
+withLog(dlq.command("show"))
+  .description("Shows everything of one dead letter: its record, what went wrong, the whole trace.")
+  .argument("<topic>")
+  .argument("<place>", "PARTITION-OFFSET, as list shows it")
+  .option("--json", "print JSON")
+  .action(async (name: string, place: string, options: DlqShowOptions) => {
+    const { showLetter } = await import("./command/dlq.ts");
+    await showLetter(name, place, options);
+  });
+
+withFilters(withLog(dlq.command("replay")))
+  .description(
+    "Writes the records of dead letters to the topics they came from, with their own headers and times. " +
+      "The letters stay: the last line says from where the next run goes on.",
+  )
+  .argument("<topic>")
+  .option("--to <topic>", "instead of the topics they came from")
+  .option("--rate <count>", "at most so many records a second", parseRate)
+  .option("--limit <count>", "end after so many records", parseWhole)
+  .option("--keep-partition", "to the partitions they came from; default: by the key")
+  .option("--dry-run", "only show what would be written")
+  .action(async (name: string, options: DlqReplayOptions) => {
+    const { replayLetters } = await import("./command/dlq-replay.ts");
+    await replayLetters(name, options);
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -204,6 +275,16 @@ that lives as long as one case:
 Exit status: 0 every clause that could be judged is kept, 1 one is not, 2 the check could not begin.`;
 }
 
+function previewHelp(): string {
+  return `
+Without --worker the plugins are those that come with Bulkhead, and the converters JsonConverter.
+Sinks need it: their records are read from the log that it names, in no group, from the beginning.
+A source that takes its records away when it reads them, a queue say, takes them away here too.
+
+Exit status: 0 no record failed, 1 one did or the config would be refused, ${exitConfig} a file that cannot
+be used, ${exitStart} the connector or its task failed.`;
+}
+
 /** The options of every command that looks into a log. */
 function withLog(command: Command): Command {
   return command
@@ -211,9 +292,28 @@ function withLog(command: Command): Command {
     .option("--config <file>", "a worker file, for bootstrap.servers and how to connect");
 }
 
+function withFilters(command: Command): Command {
+  return command
+    .option("--stage <name>", "only of this step, for example VALUE_CONVERTER")
+    .option("--error <text>", "only where the exception's class name has this")
+    .option("--message <text>", "only where the exception's message has this")
+    .option("--topic <name>", "only of records from (or for) this topic")
+    .option("--connector <name>", "only of this connector")
+    .option("--task <number>", "only of this task")
+    .option("--since <time>", "only of records from then on, ISO")
+    .option("--until <time>", "only of records before then, ISO")
+    .option("--from <place>", "begin at this letter, PARTITION-OFFSET");
+}
+
 function parseWhole(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("It must be a whole number.");
+}
+
+function parseRate(text: string): number {
+  const rate = parseWhole(text);
+  if (rate > 0) return rate;
+  throw new InvalidArgumentError("It must be at least 1.");
 }
 
 function collect(value: string, before: string[] = []): string[] {
@@ -225,8 +325,13 @@ function parseCount(text: string): number {
   throw new InvalidArgumentError("It must be a whole number from 1 to 99.");
 }
 
+function parseRecordCount(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number from 1 to 99999.");
+}
+
 function parseSeconds(text: string): number {
-  const seconds = Number(text);
+  const seconds = Number(text.replace(/s$/, ""));
   if (text.trim() !== "" && seconds > 0 && seconds <= 86_400) return seconds;
   throw new InvalidArgumentError(
     "It must be a number of seconds above 0, for example --for 10, and at most a day.",

@@ -1,0 +1,21 @@
+import { openKafka } from "../../src/kafka/open-kafka.ts";
+import { silentLogger } from "../../src/observe/logger.ts";
+import { sharedKafka } from "../harness/kafka/broker.ts";
+import { overCluster } from "../harness/kafka/over-cluster.ts";
+import { testPreviewSinks } from "./preview-sinks.ts";
+
+const servers = async () => (await sharedKafka()).bootstrap;
+
+overCluster(({ nameOf }) =>
+  testPreviewSinks({
+    servers,
+    nameOf,
+    open: async () =>
+      openKafka({
+        bootstrapServers: await servers(),
+        config: {},
+        clientId: "preview-test",
+        logger: silentLogger(),
+      }),
+  }),
+);
