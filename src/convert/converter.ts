@@ -8,6 +8,7 @@
  */
 import type { Form } from "../record/columns.ts";
 import type { Data } from "../record/connect-record.ts";
+import type { ByteSlice } from "../record/record-slice.ts";
 
 export type SourceLane =
   /** The bytes of the arena are the bytes of the record. */
@@ -40,6 +41,11 @@ export interface SinkPiece {
 export interface PlainConverter {
   /** A record's bytes; null = a null key or header, or a tombstone. @throws RecordError with Connect's text */
   fromConnect(data: Data): Uint8Array | null;
+  /**
+   * The same into a slice, where that is cheaper. The bytes are valid until the converter is used again.
+   * @throws RecordError with Connect's text
+   */
+  fillFromConnect?(data: Data, slice: ByteSlice): void;
   /** start = -1: null. @throws RecordError with Connect's text */
   toConnect(bytes: Uint8Array, start: number, end: number): Data;
 }

@@ -5,7 +5,7 @@ import { parseExactJson } from "../record/exact-json.ts";
 import { invalid } from "../record/payload.ts";
 import type { Schema } from "../record/schema.ts";
 import { parseSchemaText } from "../record/schema-text.ts";
-import { decodeUtf8, isUtf8Run } from "../record/utf8.ts";
+import { decodeValidUtf8 } from "../record/utf8.ts";
 import type { JsonValue } from "../record/value.ts";
 import type { SourcePlan } from "./converter.ts";
 
@@ -30,8 +30,9 @@ export function formValue(form: Form, arena: Uint8Array, start: number, end: num
   if (form.encoding === "bytes") {
     return Buffer.from(arena.buffer, arena.byteOffset + start, end - start).toString("base64");
   }
-  if (!isUtf8Run(arena, start, end)) throw invalid("a text is not valid UTF-8");
-  const text = decodeUtf8(arena, start, end);
+  const run = Buffer.from(arena.buffer, arena.byteOffset + start, end - start);
+  const text = decodeValidUtf8(run);
+  if (text === undefined) throw invalid("a text is not valid UTF-8");
   return form.encoding === "text" ? text : parseExactJson(text);
 }
 

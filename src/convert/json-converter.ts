@@ -1,5 +1,6 @@
 import type { Form } from "../record/columns.ts";
 import type { Data } from "../record/connect-record.ts";
+import type { ByteSlice } from "../record/record-slice.ts";
 import type { Converter, ConverterFactory, SinkPiece, SourcePlan } from "./converter.ts";
 import { type ConverterConfig, ConverterSettings } from "./converter-settings.ts";
 import { JsonPlain } from "./json-plain.ts";
@@ -32,6 +33,10 @@ export class JsonConverter implements Converter {
 
   fromConnect(data: Data): Uint8Array | null {
     return this.#plain.bytesOf(data);
+  }
+
+  fillFromConnect(data: Data, slice: ByteSlice): void {
+    this.#plain.fill(data, slice);
   }
 
   toConnect(bytes: Uint8Array, start: number, end: number): Data {

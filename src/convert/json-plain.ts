@@ -12,6 +12,7 @@ import { javaDouble, javaFloat } from "../record/java-text.ts";
 import { javaNameOf, sameSchema, typeOf, typeUnder } from "../record/java-value.ts";
 import { encodeUnscaled, formatDecimal, logicalName, timeMsMax } from "../record/logical.ts";
 import { invalid, scaleOf } from "../record/payload.ts";
+import { type ByteSlice, noBytes } from "../record/record-slice.ts";
 import { type Field, hasStringKeys, javaTypeName, type Schema } from "../record/schema.ts";
 import { writeSchemaText } from "../record/schema-text.ts";
 import {
@@ -68,13 +69,21 @@ export class JsonPlain {
     if (schema === null && value === null) return null;
     if (!this.#schemasEnable) return Buffer.from(this.#text(schema, value));
     const prefix = this.#prefixOf(schema);
-    const text = this.#text(schema, value);
+    return Buffer.concat([prefix, Buffer.from(this.#text(schema, value)), braceClosing]);
+  }
+
+  /** As `bytesOf`; what all records of a schema begin with is not copied. Valid until the next call. */
+  fill({ schema, value }: Data, slice: ByteSlice): void {
+    const isNull = schema === null && value === null;
+    const isWrapped = this.#schemasEnable && !isNull;
     const out = this.#scratch;
+    slice.prefix = isWrapped ? this.#prefixOf(schema) : noBytes;
+    slice.suffix = isWrapped ? braceClosing : noBytes;
     out.clear();
-    out.append(prefix);
-    out.appendText(text);
-    out.append(braceClosing);
-    return Uint8Array.from(out.taken());
+    if (!isNull) out.appendText(this.#text(schema, value));
+    slice.bytes = out.bytes;
+    slice.start = isNull ? -1 : 0;
+    slice.end = isNull ? -1 : out.length;
   }
 
   #prefixOf(schema: Schema | null): Uint8Array {

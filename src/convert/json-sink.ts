@@ -5,7 +5,7 @@ import { type Form, nullForm } from "../record/columns.ts";
 import type { Data } from "../record/connect-record.ts";
 import { parseExactJson, parseFirstJson, parseLastMember } from "../record/exact-json.ts";
 import { JsonCheck } from "../record/json-check.ts";
-import { invalid, readPayload } from "../record/payload.ts";
+import { invalid, type PayloadReading, readPayload } from "../record/payload.ts";
 import type { Schema } from "../record/schema.ts";
 import { readSchema, writeSchemaText } from "../record/schema-text.ts";
 import type { JsonValue } from "../record/value.ts";
@@ -78,11 +78,11 @@ export class JsonSink {
       const text = () => decodeJsonText(bytes, start + known.prefix.length, end);
       const json = parsed(() => parseLastMember(text()));
       if (json !== undefined) {
-        return { schema: known.schema, value: readPayload(known.schema, json, reading) };
+        return { schema: known.schema, value: ownPayload(known.schema, json, reading) };
       }
     }
     const { schema, payload } = this.#parseEnvelope(bytes, start, end);
-    return { schema, value: readPayload(schema, payload, reading) };
+    return { schema, value: ownPayload(schema, payload, reading) };
   }
 
   #readEnvelope(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void {
@@ -197,6 +197,12 @@ export class JsonSink {
     this.#scratch.appendText(writePayload(schema, value, plainStyle));
     set(out, form, this.#scratch.bytes, 0, this.#scratch.length);
   }
+}
+
+/** A default that stands for null is the schema's, and transforms change what they get. */
+function ownPayload(schema: Schema | null, json: JsonValue, reading: PayloadReading): JsonValue {
+  const value = readPayload(schema, json, reading);
+  return json === null && value instanceof Map ? new Map(value) : value;
 }
 
 function begins(bytes: Uint8Array, start: number, end: number, prefix: Buffer): boolean {

@@ -1,7 +1,8 @@
 /** The text of a JSON document in whichever Unicode encoding it is, as Jackson finds out. */
-import { Buffer, isUtf8 } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { TextDecoder } from "node:util";
 import { invalid } from "../record/payload.ts";
+import { decodeValidUtf8 } from "../record/utf8.ts";
 
 type Encoding = "utf-8" | "utf-16le" | "utf-16be" | "utf-32le" | "utf-32be";
 
@@ -34,8 +35,9 @@ function encodingOf(run: Uint8Array): Encoding {
 
 function decode(run: Buffer, encoding: Encoding): string {
   if (encoding === "utf-8") {
-    if (!isUtf8(run)) throw invalid("the text is not valid UTF-8");
-    return run.toString("utf8");
+    const text = decodeValidUtf8(run);
+    if (text === undefined) throw invalid("the text is not valid UTF-8");
+    return text;
   }
   if (encoding === "utf-16le" || encoding === "utf-16be") {
     return new TextDecoder(encoding, { ignoreBOM: true }).decode(run);

@@ -13,10 +13,14 @@ import { formValue, schemaOf, tombstone } from "./form-value.ts";
 import { parseHeader } from "./header-parser.ts";
 import { headerText, headerValueText } from "./header-text.ts";
 import { LruMap } from "./lru-map.ts";
+import { RecentMap } from "./recent-map.ts";
 
 const stringForm: Form = { encoding: "text", schema: '{"type":"string","optional":false}' };
 /** More kinds of arrays and maps than any topic's headers have. */
 const formsMax = 1_000;
+/** Most headers say what that of the record before said; longer texts are not kept. */
+const recentMax = 1_000;
+const recentLengthMax = 64;
 
 /**
  * Headers as readable text, and text as whatever it looks like: `12` is an int8. The default header
@@ -25,6 +29,9 @@ const formsMax = 1_000;
 export class SimpleHeaderConverter implements HeaderConverter {
   readonly #forms = new LruMap<string, Form>(formsMax);
   readonly #scratch = new ByteScratch();
+  /** Nothing changes a header's value in place, so records may share one. */
+  readonly #read = new RecentMap<string, Data>(recentMax);
+  readonly #written = new RecentMap<string, Uint8Array>(recentMax);
 
   sourcePlan(form: Form): SourcePlan {
     const schema = schemaOf(form);
@@ -43,12 +50,28 @@ export class SimpleHeaderConverter implements HeaderConverter {
   }
 
   fromConnect({ schema, value }: Data): Uint8Array | null {
-    return value === null ? null : encodeUtf8(headerValueText(moved(schema, value, null)));
+    if (value === null) return null;
+    const isText = typeof value === "string" && schema?.type === "string";
+    if (isText && value.length <= recentLengthMax) return this.#textBytes(value);
+    return encodeUtf8(headerValueText(moved(schema, value, null)));
+  }
+
+  #textBytes(text: string): Uint8Array {
+    const known = this.#written.get(text);
+    if (known !== undefined) return known;
+    const bytes = encodeUtf8(headerValueText(text));
+    this.#written.set(text, bytes);
+    return bytes;
   }
 
   toConnect(bytes: Uint8Array, start: number, end: number): Data {
-    const parsed = start < 0 ? null : parseHeader(decodeUtf8(bytes, start, end), true);
-    return parsed ?? { schema: null, value: null };
+    if (start < 0) return { schema: null, value: null };
+    const text = decodeUtf8(bytes, start, end);
+    const known = this.#read.get(text);
+    if (known !== undefined) return known;
+    const parsed = parseHeader(text, true) ?? { schema: null, value: null };
+    if (text.length <= recentLengthMax) this.#read.set(text, parsed);
+    return parsed;
   }
 
   toPlugin(bytes: Uint8Array, start: number, end: number, out: SinkPiece): void {

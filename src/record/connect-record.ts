@@ -23,8 +23,9 @@ export function headerOf(name: string, { schema, value }: Data): Header {
 export type TimestampType = 0 | 1 | 2;
 
 /**
- * A record between a converter and a plugin. Transforms change it in place: what they put there is
- * theirs, what they found they leave as it is (a struct may be shared with another header or field).
+ * A record between a converter and a plugin. Transforms change it in place. The map or struct that is its
+ * key or value is the record's own and may be changed too; what is inside of that, and headers, may be
+ * shared with other fields, headers and records, and is left as it is.
  */
 export interface ConnectRecord {
   readonly kind: "source" | "sink";

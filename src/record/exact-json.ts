@@ -206,7 +206,11 @@ class ExactJsonReader {
     const start = this.#at;
     let at = text.charCodeAt(start) === 0x2d ? start + 1 : start;
     const digits = at;
-    while (isDigit(text.charCodeAt(at))) at += 1;
+    let whole = 0;
+    for (let unit = text.charCodeAt(at); isDigit(unit); unit = text.charCodeAt(at)) {
+      whole = whole * 10 + unit - 0x30;
+      at += 1;
+    }
     if (at === digits) throw this.#unexpected("a digit", at);
     let floating = false;
     if (text.charCodeAt(at) === 0x2e) {
@@ -221,9 +225,10 @@ class ExactJsonReader {
     }
     if (at - start > numberLengthMax) throw malformed("a number has too many digits", start);
     this.#at = at;
+    // Fewer than 16 digits were added up exactly.
+    if (!floating && at - digits < 16) return digits === start ? whole : -whole;
     const number = text.slice(start, at);
     if (floating) return new Floating(number);
-    if (at - digits < 16) return Number(number);
     const exact = BigInt(number);
     return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
   }

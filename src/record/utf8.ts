@@ -1,5 +1,5 @@
 /** UTF-8 as Java reads and writes it. */
-import { Buffer, isUtf8 } from "node:buffer";
+import { Buffer, isAscii, isUtf8 } from "node:buffer";
 
 /** Up to here a loop beats the view and the call into the runtime. */
 const loopBytesMax = 64;
@@ -12,10 +12,18 @@ export function isUtf8Run(bytes: Uint8Array, start: number, end: number): boolea
   return at === end || isUtf8(bytes.subarray(at, end));
 }
 
+/** The text; undefined if it is malformed. */
+export function decodeValidUtf8(run: Buffer): string | undefined {
+  // One byte a character needs no decoding.
+  if (isAscii(run)) return run.toString("latin1");
+  return isUtf8(run) ? run.toString("utf8") : undefined;
+}
+
 /** The text, with U+FFFD for what is malformed: one for each part that Java replaces by one. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
   const run = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-  if (isUtf8(run)) return run.toString("utf8");
+  const valid = decodeValidUtf8(run);
+  if (valid !== undefined) return valid;
   // Node replaces each byte of an encoded surrogate, Java all three at once.
   const copy = Buffer.from(run);
   let length = 0;

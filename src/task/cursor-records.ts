@@ -2,7 +2,9 @@
 import type { RecordCursor } from "../batch/decode.ts";
 import { allParts, notRead } from "../convert/row-record.ts";
 import type { TopicPartition } from "../kafka/kafka.ts";
-import { type ConnectRecord, headerOf } from "../record/connect-record.ts";
+import { type ConnectRecord, type Header, headerOf } from "../record/connect-record.ts";
+import type { HeaderSlice } from "../record/record-slice.ts";
+import { decodeUtf8 } from "../record/utf8.ts";
 import type { RecordConverters } from "./task.ts";
 
 export class CursorRecords {
@@ -32,16 +34,22 @@ export class CursorRecords {
       : notRead();
     this.part = "header";
     const count = wanted.has("headers") ? cursor.headerCount : 0;
-    const headers = cursor.headers.slice(0, count).map((header) => {
-      const name = Buffer.from(header.name).toString("utf8");
-      return headerOf(name, headerConverter.toConnect(header.bytes, header.start, header.end));
-    });
+    const headers: Header[] = [];
+    for (let nth = 0; nth < count; nth += 1) {
+      const { name, bytes, start, end } = cursor.headers[nth] as HeaderSlice;
+      const data = headerConverter.toConnect(bytes, start, end);
+      headers.push(headerOf(decodeUtf8(name, 0, name.length), data));
+    }
     return {
       kind: "sink",
-      ...{ topic, partition, offset },
+      topic,
+      partition,
+      offset,
       timestamp: timestampMs < 0 ? null : timestampMs,
       timestampType: timestampType === 2 ? 2 : 1,
-      ...{ key, value, headers },
+      key,
+      value,
+      headers,
     };
   }
 }

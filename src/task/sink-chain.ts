@@ -8,7 +8,7 @@ import type { SinkPiece } from "../convert/converter.ts";
 import { FormWriter } from "../convert/form-writer.ts";
 import { allParts, type WantedParts } from "../convert/row-record.ts";
 import type { Fetched, TopicPartition } from "../kafka/kafka.ts";
-import type { ConnectRecord } from "../record/connect-record.ts";
+import type { ConnectRecord, Data, Header } from "../record/connect-record.ts";
 import { applyStep, type Step, touchedBy } from "../transform/step.ts";
 import { CursorRecords } from "./cursor-records.ts";
 import type { RecordStep } from "./record-failures.ts";
@@ -16,6 +16,11 @@ import { newPiece, SinkLanes } from "./sink-lanes.ts";
 import type { SinkWay } from "./sink-way.ts";
 import { converterStep } from "./source-lanes.ts";
 import type { RecordConverters } from "./task.ts";
+
+/** A header as the plugin gets it, and what that was made of. */
+interface Presented extends Data {
+  readonly piece: SinkPiece;
+}
 
 export class SinkChain implements SinkWay {
   readonly #parts: RecordConverters;
@@ -29,7 +34,7 @@ export class SinkChain implements SinkWay {
   readonly #writer = new FormWriter();
   readonly key: SinkPiece;
   readonly value: SinkPiece;
-  readonly #headers: SinkPiece[] = [];
+  readonly #headers: Presented[] = [];
   readonly mayMove = true;
   #record!: ConnectRecord;
   #at: "read" | "lane" | Step = "read";
@@ -98,10 +103,18 @@ export class SinkChain implements SinkWay {
     const touched = this.#touched;
     if (touched.has("key")) this.#writer.write(record.key, this.key);
     if (touched.has("value")) this.#writer.write(record.value, this.value);
-    record.headers.forEach((header, index) => {
-      this.#headers[index] ??= newPiece();
-      this.#writer.write(header, this.#headers[index]);
-    });
+    for (let index = 0; index < record.headers.length; index += 1) this.#present(index);
+  }
+
+  /** Most headers say what that of the record before said. */
+  #present(index: number): void {
+    const { schema, value } = this.#record.headers[index] as Header;
+    this.#headers[index] ??= { piece: newPiece(), schema: null, value: null };
+    const last = this.#headers[index] as Presented;
+    if (last.schema === schema && last.value === value) return;
+    this.#writer.write({ schema, value }, last.piece);
+    last.schema = schema;
+    last.value = value;
   }
 
   prepare?(fetched: Fetched, signal: AbortSignal): Promise<boolean>;
@@ -137,6 +150,6 @@ export class SinkChain implements SinkWay {
   }
 
   header(index: number): SinkPiece {
-    return this.#headers[index] as SinkPiece;
+    return (this.#headers[index] as Presented).piece;
   }
 }

@@ -3,9 +3,11 @@
  * of the chain looks at stay on their lanes, as they do without transforms.
  */
 import { RecordError } from "../base/error.ts";
+import type { PlainConverter } from "../convert/converter.ts";
+import { RecentMap } from "../convert/recent-map.ts";
 import { allParts, RowRecords, type WantedParts } from "../convert/row-record.ts";
 import type { Columns, Definitions } from "../record/columns.ts";
-import type { ConnectRecord, Header } from "../record/connect-record.ts";
+import type { ConnectRecord, Data, Header } from "../record/connect-record.ts";
 import type { RecordRow } from "../record/record-row.ts";
 import { type ByteSlice, noBytes, type RecordSlice } from "../record/record-slice.ts";
 import { applyStep, type Step, touchedBy } from "../transform/step.ts";
@@ -13,10 +15,14 @@ import type { RecordStep } from "./record-failures.ts";
 import { converterStep, SourceLanes } from "./source-lanes.ts";
 import { type ConvertParts, requireWritable, type SourceWay } from "./source-way.ts";
 
+/** More names than a topic's headers have. */
+const namesMax = 1_000;
+
 export class SourceChain implements SourceWay {
   readonly #parts: ConvertParts;
   readonly #steps: readonly Step[];
   readonly #rows = new RowRecords();
+  readonly #names = new RecentMap<string, Uint8Array>(namesMax);
   readonly #lanes: SourceLanes;
   readonly #touched: WantedParts;
   /** Reads every part; undefined: so does this one. */
@@ -99,11 +105,19 @@ export class SourceChain implements SourceWay {
     if (touched.has("headers")) this.#headers(changed.headers, record);
     else this.#lanes.fillHeaders(row, record);
     this.#at = touched.has("key") ? "key" : "lane";
-    if (touched.has("key")) place(record.key, keyConverter.fromConnect(changed.key));
+    if (touched.has("key")) place(record.key, keyConverter, changed.key);
     else this.#lanes.fillKey(row, record);
     this.#at = touched.has("value") ? "value" : "lane";
-    if (touched.has("value")) place(record.value, valueConverter.fromConnect(changed.value));
+    if (touched.has("value")) place(record.value, valueConverter, changed.value);
     else this.#lanes.fillValue(row, record);
+  }
+
+  #nameBytes(name: string): Uint8Array {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    const bytes = Buffer.from(name, "utf8");
+    this.#names.set(name, bytes);
+    return bytes;
   }
 
   #headers(from: readonly Header[], record: RecordSlice): void {
@@ -113,13 +127,18 @@ export class SourceChain implements SourceWay {
       const bytes = headerConverter.fromConnect(header);
       const start = bytes === null ? -1 : 0;
       const end = bytes === null ? -1 : bytes.length;
-      const name = Buffer.from(header.name, "utf8");
+      const name = this.#nameBytes(header.name);
       record.headers[index] = { name, bytes: bytes ?? noBytes, start, end };
     });
   }
 }
 
-function place(slice: ByteSlice, bytes: Uint8Array | null): void {
+function place(slice: ByteSlice, converter: PlainConverter, data: Data): void {
+  if (converter.fillFromConnect !== undefined) {
+    converter.fillFromConnect(data, slice);
+    return;
+  }
+  const bytes = converter.fromConnect(data);
   slice.prefix = noBytes;
   slice.suffix = noBytes;
   slice.bytes = bytes ?? noBytes;

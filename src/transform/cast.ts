@@ -8,13 +8,7 @@ import { invalid } from "../record/payload.ts";
 import { type Field, javaTypeName, newSchema, type Schema } from "../record/schema.ts";
 import { shownValue } from "../record/shown-value.ts";
 import { validateField } from "../record/validate-value.ts";
-import type {
-  ConnectObject,
-  ConnectValue,
-  ContentOf,
-  JsonValue,
-  ValueType,
-} from "../record/value.ts";
+import type { ConnectValue, ContentOf, JsonValue, ValueType } from "../record/value.ts";
 import { type CastTarget, castOf, castTargets, wrongSpec } from "./cast-spec.ts";
 import { inHashOrder } from "./java-hash.ts";
 import {
@@ -24,7 +18,7 @@ import {
   parseDouble,
   parseInteger,
 } from "./java-number.ts";
-import { copyOfMap, fieldOf, mapValue, structOf } from "./operand.ts";
+import { changedStruct, mapValue, orDefault, ownMap, structOf } from "./operand.ts";
 import { plainRequired, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
 import { structLike, unbuildable } from "./struct-schema.ts";
@@ -63,7 +57,7 @@ class Cast implements Transform {
     if (this.#whole !== undefined) {
       return { schema: null, value: cast(null, data.value, this.#whole, null) };
     }
-    const map = copyOfMap(data, purpose);
+    const map = ownMap(data, purpose);
     for (const [field, target] of this.#fields) {
       map.set(field, cast(null, map.get(field) ?? null, target, null));
     }
@@ -76,17 +70,18 @@ class Cast implements Transform {
       return { schema, value: cast(given, data.value, this.#whole, schema) };
     }
     const struct = structOf(data, purpose);
-    const changed: ConnectObject = new Map();
+    const changed = changedStruct(data, struct);
     const { fields } = struct.schema;
     for (let at = 0; at < fields.length; at += 1) {
       const field = fields[at] as Field;
       // What a struct is cast to has the same fields in the same order.
       const to = schema.fields[at] as Field;
       const target = this.#fields.get(field.name);
-      const value = fieldOf(struct.value, field, this.#replaceNull);
+      const given = struct.value.get(field.name);
+      const value = orDefault(given, field.schema, this.#replaceNull);
       const item = target === undefined ? value : cast(field.schema, value, target, to.schema);
       validateField(field.name, to.schema, item);
-      changed.set(field.name, item);
+      if (item !== given) changed.set(field.name, item);
     }
     return { schema, value: changed };
   }

@@ -2,7 +2,7 @@ import type { ConnectRecord, Data } from "../record/connect-record.ts";
 import { javaError } from "../record/java-error.ts";
 import type { Field, Schema } from "../record/schema.ts";
 import { FieldPath, fieldSyntaxKey } from "./field-path.ts";
-import { structOf } from "./operand.ts";
+import { owned, structOf } from "./operand.ts";
 import { plainRequired, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
 import { keyAndValue, type Part, type StageSettings, type Transform } from "./transform.ts";
@@ -31,14 +31,14 @@ class ExtractField implements Transform {
 
   #fromMap(data: Data): Data {
     if (data.value === null) return data;
-    return { schema: null, value: this.#path.readMap(data, purpose) };
+    return { schema: null, value: owned(this.#path.readMap(data, purpose)) };
   }
 
   #fromStruct(data: Data, schema: Schema): Data {
     const struct = data.value === null ? null : structOf(data, purpose);
     const field = this.#fields.get(schema, (from) => this.#find(from));
     const value = struct === null ? null : this.#path.readStruct(struct, this.#replaceNull);
-    return { schema: field.schema, value };
+    return { schema: field.schema, value: owned(value) };
   }
 
   #find(schema: Schema): Field {

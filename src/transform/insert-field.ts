@@ -5,8 +5,8 @@ import { logicalName } from "../record/logical.ts";
 import { invalid } from "../record/payload.ts";
 import { type Field, newSchema, type Schema } from "../record/schema.ts";
 import { validateField } from "../record/validate-value.ts";
-import type { ConnectObject, ConnectValue } from "../record/value.ts";
-import { copyOfMap, fieldOf, mapValue, structOf } from "./operand.ts";
+import type { ConnectValue } from "../record/value.ts";
+import { changedStruct, mapValue, orDefault, ownMap, structOf } from "./operand.ts";
 import { plainKey, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
 import { structLike } from "./struct-schema.ts";
@@ -61,7 +61,7 @@ class InsertField implements Transform {
   }
 
   #intoMap(record: ConnectRecord): void {
-    const map = copyOfMap(record[this.#part], purpose);
+    const map = ownMap(record[this.#part], purpose);
     for (const { source, name } of this.#insertions) {
       const value = this.#plainValue(source, record);
       if (value !== null) map.set(name, value);
@@ -76,13 +76,15 @@ class InsertField implements Transform {
   }
 
   #intoStruct(record: ConnectRecord): void {
-    const struct = structOf(record[this.#part], purpose);
+    const data = record[this.#part];
+    const struct = structOf(data, purpose);
     const schema = this.#schemas.get(struct.schema, (given) => this.#extended(given));
-    const extended: ConnectObject = new Map();
+    const extended = changedStruct(data, struct);
     for (const field of struct.schema.fields) {
-      const value = fieldOf(struct.value, field, this.#replaceNull);
+      const given = struct.value.get(field.name);
+      const value = orDefault(given, field.schema, this.#replaceNull);
       validateField(field.name, field.schema, value);
-      extended.set(field.name, value);
+      if (value !== given) extended.set(field.name, value);
     }
     for (const { source, name } of this.#insertions) {
       const value = this.#valueOf(source, record);

@@ -3,10 +3,10 @@ import { javaNameOf, typeOf, valueIn } from "../record/java-value.ts";
 import { invalid } from "../record/payload.ts";
 import type { Schema } from "../record/schema.ts";
 import { validateField } from "../record/validate-value.ts";
-import type { ConnectObject, ConnectValue, ContentOf, ValueType } from "../record/value.ts";
+import type { ConnectValue, ContentOf, ValueType } from "../record/value.ts";
 import { inHashOrder } from "./java-hash.ts";
 import { MaskText } from "./mask-text.ts";
-import { copyOfMap, fieldOf, mapValue, structOf } from "./operand.ts";
+import { changedStruct, mapValue, orDefault, ownMap, structOf } from "./operand.ts";
 import { nonEmptyList, plainKey, plainRequired, replaceNullKey } from "./plain-key.ts";
 import { keyAndValue, type Part, type StageSettings, type Transform } from "./transform.ts";
 
@@ -36,7 +36,7 @@ class MaskField implements Transform {
 
   /** A field that is not there is there afterwards, as null. */
   #maskedMap(data: Data): ConnectValue {
-    const map = copyOfMap(data, purpose);
+    const map = ownMap(data, purpose);
     for (const field of this.#fields) {
       map.set(field, this.#masked(null, map.get(field) ?? null));
     }
@@ -45,12 +45,13 @@ class MaskField implements Transform {
 
   #maskedStruct(data: Data): ConnectValue {
     const { schema, value } = structOf(data, purpose);
-    const masked: ConnectObject = new Map();
+    const masked = changedStruct(data, { schema, value });
     for (const field of schema.fields) {
-      const given = fieldOf(value, field, this.#replaceNull);
-      const item = this.#fields.has(field.name) ? this.#masked(field.schema, given) : given;
+      const given = value.get(field.name);
+      const kept = orDefault(given, field.schema, this.#replaceNull);
+      const item = this.#fields.has(field.name) ? this.#masked(field.schema, kept) : kept;
       validateField(field.name, field.schema, item);
-      masked.set(field.name, item);
+      if (item !== given) masked.set(field.name, item);
     }
     return valueIn(data.schema, "struct", { schema, value: masked });
   }

@@ -3,7 +3,7 @@ import type { Data } from "../record/connect-record.ts";
 import { javaError } from "../record/java-error.ts";
 import { contentOf, javaNameOf, typeOf } from "../record/java-value.ts";
 import { invalid } from "../record/payload.ts";
-import type { Field } from "../record/schema.ts";
+import type { Field, Schema } from "../record/schema.ts";
 import {
   type ConnectObject,
   type ConnectValue,
@@ -32,7 +32,27 @@ export function copyOfMap(data: Data, purpose: string): Map<ConnectValue, Connec
   return new Map(mapOf(data, purpose));
 }
 
-/** Such a copy as a value again. */
+/**
+ * A map without schema to change: the record's own, or a copy where its keys are not all texts. The map or
+ * struct that is a record's key or value belongs to that record alone; what is in it may be shared.
+ * @throws RecordError for anything else
+ */
+export function ownMap(data: Data, purpose: string): Map<ConnectValue, ConnectValue> {
+  const { value } = data;
+  return value instanceof Map ? mapOf(data, purpose) : copyOfMap(data, purpose);
+}
+
+/** Where a struct's changed fields go: into itself if it is the record's own, else into a new one. */
+export function changedStruct({ value }: Data, struct: StructContent): ConnectObject {
+  return struct.value === value ? struct.value : new Map(struct.value);
+}
+
+/** What has become a record's key or value and may still be elsewhere, for the record alone. */
+export function owned(value: ConnectValue): ConnectValue {
+  return value instanceof Map ? new Map(value) : value;
+}
+
+/** Such a map as a value again. */
 export function mapValue(map: Map<ConnectValue, ConnectValue>): ConnectValue {
   for (const key of map.keys()) {
     if (typeof key !== "string") return new Tagged("map", [...map]);
@@ -64,6 +84,15 @@ export function fieldOf(
   { name, schema }: Field,
   replaceNull: boolean,
 ): ConnectValue {
-  const value = struct.get(name) ?? null;
+  return orDefault(struct.get(name), schema, replaceNull);
+}
+
+/** A member as `fieldOf` gives it; undefined = it is not there. */
+export function orDefault(
+  member: ConnectValue | undefined,
+  schema: Schema,
+  replaceNull: boolean,
+): ConnectValue {
+  const value = member ?? null;
   return value === null && replaceNull ? schema.default : value;
 }

@@ -6,7 +6,7 @@ import type { Field, Schema } from "../record/schema.ts";
 import { validateField } from "../record/validate-value.ts";
 import type { ConnectObject, ConnectValue } from "../record/value.ts";
 import { inHashOrder } from "./java-hash.ts";
-import { copyOfMap, fieldOf, structOf, textKey } from "./operand.ts";
+import { copyOfMap, orDefault, structOf, textKey } from "./operand.ts";
 import { plainKey, replaceNullKey } from "./plain-key.ts";
 import { SchemaCache } from "./schema-cache.ts";
 import { fieldNamed, structLike } from "./struct-schema.ts";
@@ -18,6 +18,10 @@ const purpose = "field replacement";
 interface Plan {
   readonly schema: Schema;
   readonly from: readonly (Field | undefined)[];
+  /** The fields of the given schema that the new one lacks. */
+  readonly gone: readonly string[];
+  /** No field gets the name of another, so each struct may be changed instead of made anew. */
+  readonly inPlace: boolean;
 }
 
 /** Leaves fields out and gives others new names. */
@@ -61,19 +65,22 @@ class ReplaceField implements Transform {
 
   #fromStruct(data: Data): Data {
     const struct = structOf(data, purpose);
-    const { schema, from } = this.#plans.get(struct.schema, (given) => this.#plan(given));
-    const replaced: ConnectObject = new Map();
+    const plan = this.#plans.get(struct.schema, (given) => this.#plan(given));
+    const { schema, from } = plan;
+    const isOwn = plan.inPlace && struct.value === data.value;
+    const replaced: ConnectObject = isOwn ? struct.value : new Map();
     for (let at = 0; at < from.length; at += 1) {
       const { name, schema: field } = schema.fields[at] as Field;
       const origin = from[at];
       if (origin === undefined) {
         throw invalid(`${this.#origins.get(name) ?? name} is not a valid field name`);
       }
-      const given = fieldOf(struct.value, origin, this.#replaceNull);
-      const value = moved(origin.schema, given, field);
+      const given = struct.value.get(origin.name);
+      const value = moved(origin.schema, orDefault(given, origin.schema, this.#replaceNull), field);
       validateField(name, field, value);
-      replaced.set(name, value);
+      if (!isOwn || value !== given || name !== origin.name) replaced.set(name, value);
     }
+    if (isOwn) for (const name of plan.gone) replaced.delete(name);
     return { schema, value: replaced };
   }
 
@@ -85,7 +92,11 @@ class ReplaceField implements Transform {
     }));
     // Apache's class looks for a field by its new name alone, and finds another one if that was renamed too.
     const from = fields.map(({ name }) => fieldNamed(given, this.#origins.get(name) ?? name));
-    return { schema: structLike(given, fields), from };
+    const now = new Set(fields.map(({ name }) => name));
+    const before = new Set(given.fields.map(({ name }) => name));
+    const gone = [...before].filter((name) => !now.has(name));
+    const inPlace = fields.every(({ name }, at) => from[at]?.name === name || !before.has(name));
+    return { schema: structLike(given, fields), from, gone, inPlace };
   }
 
   #keeps(name: string): boolean {

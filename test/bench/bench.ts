@@ -20,6 +20,8 @@ export interface BenchOptions {
   readonly rounds: number | undefined;
   readonly records: number | undefined;
   readonly seconds: number | undefined;
+  /** A part of the names of the cases that run; of benchmarks that have several. */
+  readonly only: string | undefined;
   readonly say: (text: string) => void;
 }
 
@@ -51,6 +53,7 @@ const usage = `usage: npm run bench -- NAME … [options]
   --rounds N    how often each is measured
   --records N   records of a round (path, lanes, batches, kafka, pipeline, sdk)
   --seconds N   how long a round takes (latency, memory)
+  --only TEXT   of pipeline, the cases with this in their name, for example "five transforms, tuned"
   --json        one JSON object on stdout, the tables on stderr`;
 
 await main();
@@ -62,6 +65,7 @@ async function main(): Promise<void> {
       rounds: { type: "string" },
       records: { type: "string" },
       seconds: { type: "string" },
+      only: { type: "string" },
       json: { type: "boolean", default: false },
     },
   });
@@ -78,6 +82,7 @@ async function main(): Promise<void> {
     rounds: count(values.rounds, "rounds"),
     records: count(values.records, "records"),
     seconds: count(values.seconds, "seconds"),
+    only: values.only,
     say: (text: string) => console.error(text),
   };
   const machine = thisMachine();
