@@ -1,5 +1,6 @@
 /** From a value with its schema to a form of the contract: the way back from transforms to a plugin. */
 import { Buffer } from "node:buffer";
+import type { ByteScratch } from "../record/byte-scratch.ts";
 import { plainStyle } from "../record/canonical-json.ts";
 import { type Form, nullForm } from "../record/columns.ts";
 import type { Data } from "../record/connect-record.ts";
@@ -35,24 +36,32 @@ export class FormWriter {
   /** One for each schema text, as equal schemas may be many objects. */
   readonly #byText = new LruMap<string, SchemaForms>(schemasMax);
 
-  /** @throws RecordError for a value that is not of its schema's class, with Connect's text */
-  write({ schema, value }: Data, out: SinkPiece): void {
+  /**
+   * With a `scratch` the bytes are in it, valid until it is used again.
+   * @throws RecordError for a value that is not of its schema's class, with Connect's text
+   */
+  write({ schema, value }: Data, out: SinkPiece, scratch?: ByteScratch): void {
     if (value === null) setNull(out, this.#formOf(schema, "json", schema === null));
     else if (schema === null && value instanceof Tagged && value.type === "struct") {
-      this.write((value as Tagged<"struct">).content, out);
-    } else this.#write(schema, value, out);
+      this.write((value as Tagged<"struct">).content, out, scratch);
+    } else this.#write(schema, value, out, scratch);
   }
 
-  #write(schema: Schema | null, value: ConnectValue, out: SinkPiece): void {
+  #write(
+    schema: Schema | null,
+    value: ConnectValue,
+    out: SinkPiece,
+    scratch: ByteScratch | undefined,
+  ): void {
     const type = typeOf(schema, value);
     const content = value instanceof Tagged ? value.content : value;
     if (type === "string" && isType(schema, "string") && isText(content as string)) {
-      set(out, this.#formOf(schema, "text"), Buffer.from(content as string, "utf8"));
+      setText(out, this.#formOf(schema, "text"), content as string, scratch);
     } else if (type === "bytes" && isType(schema, "bytes")) {
       set(out, this.#formOf(schema, "bytes"), Buffer.from(content as string, "base64"));
     } else {
-      const text = this.#json.bytesOf({ schema, value }) ?? noBytes;
-      set(out, this.#formOf(schema, "json"), text);
+      const text = this.#json.payloadText(schema, value);
+      setText(out, this.#formOf(schema, "json"), text, scratch);
     }
   }
 
@@ -79,7 +88,20 @@ function isType(schema: Schema | null, type: "string" | "bytes"): boolean {
 
 /** A lone surrogate has no UTF-8, but an escape. */
 function isText(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
+  return text.isWellFormed();
+}
+
+function setText(out: SinkPiece, form: Form, text: string, scratch: ByteScratch | undefined): void {
+  if (scratch === undefined) {
+    set(out, form, Buffer.from(text, "utf8"));
+    return;
+  }
+  scratch.clear();
+  scratch.appendText(text);
+  out.form = form;
+  out.bytes = scratch.bytes;
+  out.start = 0;
+  out.end = scratch.length;
 }
 
 function setNull(out: SinkPiece, form: Form): void {

@@ -97,6 +97,11 @@ export class JsonPlain {
     return prefix;
   }
 
+  /** The payload alone, without what is around it. @throws RecordError with Connect's text */
+  payloadText(schema: Schema | null, value: ConnectValue): string {
+    return this.#text(schema, value);
+  }
+
   #text(schema: Schema | null, value: ConnectValue): string {
     if (value === null) return schema === null ? "null" : writePayload(schema, null, this.#style);
     if (value instanceof Tagged) return this.#tagged(schema, value);

@@ -44,5 +44,5 @@ const loneSurrogates = /\p{Surrogate}/gu;
 
 /** The bytes of a text, with `?` for a lone surrogate. */
 export function encodeUtf8(text: string): Buffer {
-  return Buffer.from(text.replace(loneSurrogates, "?"), "utf8");
+  return Buffer.from(text.isWellFormed() ? text : text.replace(loneSurrogates, "?"), "utf8");
 }

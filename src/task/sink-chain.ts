@@ -8,6 +8,7 @@ import type { SinkPiece } from "../convert/converter.ts";
 import { FormWriter } from "../convert/form-writer.ts";
 import { allParts, type WantedParts } from "../convert/row-record.ts";
 import type { Fetched, TopicPartition } from "../kafka/kafka.ts";
+import { ByteScratch } from "../record/byte-scratch.ts";
 import type { ConnectRecord, Data, Header } from "../record/connect-record.ts";
 import { applyStep, type Step, touchedBy } from "../transform/step.ts";
 import { CursorRecords } from "./cursor-records.ts";
@@ -32,6 +33,8 @@ export class SinkChain implements SinkWay {
   readonly #plain: SinkChain | undefined;
   #isPlain = false;
   readonly #writer = new FormWriter();
+  readonly #keyBytes = new ByteScratch();
+  readonly #valueBytes = new ByteScratch();
   readonly key: SinkPiece;
   readonly value: SinkPiece;
   readonly #headers: Presented[] = [];
@@ -101,8 +104,8 @@ export class SinkChain implements SinkWay {
   protected present(record: ConnectRecord): void {
     this.#record = record;
     const touched = this.#touched;
-    if (touched.has("key")) this.#writer.write(record.key, this.key);
-    if (touched.has("value")) this.#writer.write(record.value, this.value);
+    if (touched.has("key")) this.#writer.write(record.key, this.key, this.#keyBytes);
+    if (touched.has("value")) this.#writer.write(record.value, this.value, this.#valueBytes);
     for (let index = 0; index < record.headers.length; index += 1) this.#present(index);
   }
 
