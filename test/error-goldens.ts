@@ -158,19 +158,58 @@ function withoutPlace(line: string, directory: string): string {
   return line.replaceAll(`${directory}/`, "").replaceAll(/timestamp=\d{13}, headers/g, "headers");
 }
 
-/** What is read is settled and committed when the host stops. */
+/** Waits until all records have their outcomes, which are committed when the host stops. */
 async function played(host: HostProcess, scenario: Scenario): Promise<void> {
   const { input, task } = scenario;
-  const metric = isSource(scenario) ? "source-record-poll-total" : "sink-record-read-total";
+  const name = nameOf(scenario);
+  let outcomes = noOutcomes;
   await waitFor(
     async () => {
-      const tasks = await host.tasks();
-      const own = tasks.find((one) => one.connector === nameOf(scenario));
+      const own = (await host.tasks()).find((one) => one.connector === name);
       if (task.state === "FAILED") return own?.state === "FAILED";
-      return own?.state === task.state && own.metrics[metric] === input.length;
+      outcomes = outcomesOf(scenario, own?.metrics ?? {});
+      const { arrived, filtered, skipped } = outcomes;
+      return own?.state === task.state && arrived + filtered + skipped >= input.length;
     },
-    { withinMs: 60_000, everyMs: 100, what: `${nameOf(scenario)} to be read` },
+    { withinMs: 60_000, everyMs: 100, what: `${name} to be through` },
   );
+  if (task.state === "FAILED") return;
+  // I7: the outcomes counted are the records counted.
+  const arrived = scenario.produced?.length ?? linesIn(scenario.fileText ?? "");
+  const { read, filtered, skipped, letters } = outcomes;
+  const leftOut = filtered + skipped;
+  assert.deepEqual(
+    { read, arrived: outcomes.arrived, leftOut, letters },
+    {
+      read: input.length,
+      arrived,
+      leftOut: input.length - arrived,
+      letters: scenario.deadLetterQueue?.length ?? 0,
+    },
+    name,
+  );
+}
+
+const noOutcomes = { read: 0, arrived: 0, filtered: 0, skipped: 0, letters: 0 };
+
+function outcomesOf(
+  scenario: Scenario,
+  metrics: Readonly<Record<string, number>>,
+): typeof noOutcomes {
+  const of = (name: string) => metrics[name] ?? 0;
+  const ends = isSource(scenario)
+    ? { read: of("source-record-poll-total"), arrived: of("source-record-write-total") }
+    : { read: of("sink-record-read-total"), arrived: of("sink-record-send-total") };
+  return {
+    ...ends,
+    filtered: of("records-filtered-total"),
+    skipped: of("total-records-skipped"),
+    letters: of("deadletterqueue-produce-requests"),
+  };
+}
+
+function linesIn(text: string): number {
+  return text.split("\n").length - 1;
 }
 
 /** The newest offset of each source partition of a connector, from Connect's offsets topic. */

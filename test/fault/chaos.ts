@@ -1,6 +1,7 @@
 /**
  * `npm run chaos`: long rounds of killing, at random moments and at random points of a plugin's life, then
- * the property tests and the fuzz on twenty times as many inputs. `--rounds N` (20), `--seed N`, `--kills N` (5).
+ * the property tests and the fuzz on twenty times as many inputs. `--rounds N` (20), `--seed N`, `--kills N` (5);
+ * `--poison` = only the rounds with poison among the records.
  */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,12 +20,14 @@ import { brokerRound, roundClusterOptions } from "./broker-round.ts";
 import { dieRound } from "./die-round.ts";
 import { killRound, type Victim } from "./kill-round.ts";
 import { poisonRounds } from "./poison-round.ts";
+import { poisonSourceRounds } from "./poison-source-round.ts";
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "20" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     kills: { type: "string", default: "5" },
+    poison: { type: "boolean", default: false },
   },
 });
 const victims: Victim[] = ["source plugin", "sink plugin", "host"];
@@ -33,18 +36,23 @@ const { missing } = await kafkaJars();
 let passed = 0;
 let failed = 0;
 try {
+  if (!values.poison) await embeddedRounds();
+  if (missing !== undefined) console.log(`skip  over a cluster: ${missing}`);
+  else if (values.poison) await eachRound(poison);
+  else await clusterRounds();
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
+if (!values.poison) await longProperties();
+console.log(`chaos: ${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function embeddedRounds(): Promise<void> {
   await eachRound(async (seed) => {
     await die(seed);
     await kill(seed, Number(values.kills));
   });
-  if (missing === undefined) await clusterRounds();
-  else console.log(`skip  over a cluster: ${missing}`);
-} finally {
-  await rm(directory, { recursive: true, force: true });
 }
-await longProperties();
-console.log(`chaos: ${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
 
 async function eachRound(work: (seed: number, round: number) => Promise<void>): Promise<void> {
   for (let round = 0; round < Number(values.rounds); round += 1) {
@@ -123,16 +131,21 @@ async function clusterRounds(): Promise<void> {
   });
 }
 
-/** A round with poison among the records, and one of plugin, host or both killed. */
+/** Poison among a sink's records and one of plugin, host or both killed; then among a source's, each killed. */
 async function poison(seed: number): Promise<void> {
   const own = await mkdtemp(join(directory, "poison-"));
   const { bootstrap: bootstrapServers } = await sharedKafka();
   const logger = silentLogger();
   const kafka = await openKafka({ bootstrapServers, config: {}, clientId: "poison", logger });
   await attempt(async () => {
-    const asked = { directory: own, kafka, place: inCluster(), seed, rounds: 1 };
+    const asked = { directory: join(own, "sink"), kafka, place: inCluster(), seed, rounds: 1 };
     const { records, poison: bad } = await poisonRounds(asked);
     return `seed ${seed}, poison over a cluster: ${records} records, ${bad} bad`;
+  });
+  await attempt(async () => {
+    const asked = { directory: join(own, "source"), kafka, place: inCluster(), seed, rounds: 3 };
+    const { lines, poison: bad } = await poisonSourceRounds(asked);
+    return `seed ${seed}, poison of a source over a cluster: ${lines} lines, ${bad} bad`;
   });
   await kafka.close();
   await rm(own, { recursive: true, force: true });
