@@ -119,9 +119,9 @@ export async function stepsOf(
 }
 
 /** In a process of the plugin that has the class; the task's own plugin shares its process as the worker says. */
-async function openStage(
+export async function openStage(
   { catalog, processes }: Pick<SharedParts, "catalog" | "processes">,
-  { id, limits }: TaskSpec,
+  { id, limits }: Pick<TaskSpec, "id" | "limits">,
   alias: string,
   { kind, className, config }: PluginStage,
   signal: AbortSignal,

@@ -6,7 +6,8 @@ import { writeRecord } from "../record/tagged-json.ts";
 import { deadLetterSettings } from "../task/dead-letter-settings.ts";
 import { errorPolicy } from "../task/error-operator.ts";
 import type { RecordStep } from "../task/record-failures.ts";
-import { isMeant, type Step } from "../transform/step.ts";
+import type { StagedStep } from "../task/stage-chain.ts";
+import { outcomeOf } from "./preview-chain.ts";
 
 /** One transform on one record. `record`: in the notation of `bulkhead transform --json-lines`. */
 export interface SeenStep {
@@ -53,36 +54,44 @@ export interface SeenRecord {
   readonly end: RecordEnd;
 }
 
-/** Applies the steps to the record until one drops it or fails; undefined: it came through. */
-export function stepThrough(
-  steps: readonly Step[],
-  record: ConnectRecord,
+/**
+ * Applies the steps to the record until one drops it or fails. `through`: it came through; undefined when the
+ * signal fired.
+ * @throws TaskError as `outcomeOf`
+ */
+export async function stepThrough(
+  steps: readonly StagedStep[],
+  given: ConnectRecord,
   seen: SeenStep[],
   config: ConnectorConfig,
-): RecordEnd | undefined {
+  signal: AbortSignal,
+): Promise<RecordEnd | "through" | undefined> {
+  let record = given;
   let before = writeRecord(record);
-  for (const step of steps) {
-    const { alias, className } = step;
+  for (const staged of steps) {
+    const { alias, className } = staged.step;
     const see = (result: SeenStep["result"]) => {
       const one = { alias, className, result };
       seen.push(one);
       return one;
     };
-    try {
-      if (!isMeant(step, record)) {
-        see({ at: "skipped" });
-        continue;
-      }
-      if (!step.transform.apply(record)) return { at: "dropped", by: see({ at: "dropped" }) };
-      const after = writeRecord(record);
-      see(after === before ? { at: "unchanged" } : { at: "changed", record: after });
-      before = after;
-    } catch (error) {
+    const outcome = await outcomeOf(staged, record, signal);
+    if (outcome === undefined) return undefined;
+    if (outcome.at === "failed") {
       see({ at: "failed" });
-      return failedAt({ stage: "TRANSFORMATION", className }, error, config);
+      return failedAt({ stage: "TRANSFORMATION", className }, outcome.error, config);
     }
+    if (outcome.at === "dropped") return { at: "dropped", by: see({ at: "dropped" }) };
+    if (outcome.at === "skipped") {
+      see({ at: "skipped" });
+      continue;
+    }
+    record = outcome.record;
+    const after = writeRecord(record);
+    see(after === before ? { at: "unchanged" } : { at: "changed", record: after });
+    before = after;
   }
-  return undefined;
+  return "through";
 }
 
 /** The end of a record by something that was done to it. */

@@ -8,6 +8,7 @@ import type { HostLog } from "../observe/host-log.ts";
 import type {
   ConnectorConfig,
   Failure,
+  PluginCatalog,
   PluginClass,
   PluginProcesses,
   ProcessLease,
@@ -26,6 +27,7 @@ const windowRecords = 50_000;
 export interface PreviewPlugins {
   readonly classes: ConnectorClasses;
   readonly processes: PluginProcesses;
+  readonly catalog: PluginCatalog;
   validate(config: ConnectorConfig): ReturnType<typeof validateSubmitted>;
 }
 
@@ -64,7 +66,12 @@ export async function openPreviewPlugins(
   scope.defer(() => folders.close());
   const classes = new ConnectorClasses(folders);
   const scene = { catalog: folders, config, classes, processes, signal: scope.signal };
-  return { classes, processes, validate: (submitted) => validateSubmitted(submitted, scene) };
+  return {
+    classes,
+    processes,
+    catalog: folders,
+    validate: (submitted) => validateSubmitted(submitted, scene),
+  };
 }
 
 export function limitsOf(config: WorkerConfig): TaskLimits {

@@ -2,16 +2,19 @@
 import { RecordCursor } from "../batch/decode.ts";
 import type { Fetched, Kafka, PartitionReader, TopicPartition } from "../kafka/kafka.ts";
 import type { ConnectorConfig } from "../plugin/plugin.ts";
+import type { ConnectRecord } from "../record/connect-record.ts";
 import { writeRecord } from "../record/tagged-json.ts";
 import { CursorRecords } from "../task/cursor-records.ts";
 import { SinkChain } from "../task/sink-chain.ts";
 import { SinkLanes } from "../task/sink-lanes.ts";
 import type { SinkWay } from "../task/sink-way.ts";
 import { converterStep } from "../task/source-lanes.ts";
+import type { StagedStep } from "../task/stage-chain.ts";
+import { StagedSink } from "../task/staged-sink.ts";
 import { subscription } from "../task/subscription.ts";
 import type { RecordConverters } from "../task/task.ts";
-import type { Step } from "../transform/step.ts";
 import { type LogAccess, openLogOf } from "./log-access.ts";
+import type { PreviewChain } from "./preview-chain.ts";
 import {
   failedAt,
   type RecordEnd,
@@ -24,48 +27,70 @@ const pollMsMax = 1_000;
 
 export interface SinkPreviewParts extends RecordConverters {
   readonly config: ConnectorConfig;
-  /** A new chain at each call: what one has learnt must not change what the other does. */
-  readonly createSteps: () => Promise<readonly Step[]>;
+  /** A new one at each call: what one has learnt must not change what the other does. */
+  readonly openChain: () => Promise<PreviewChain>;
 }
 
 /** Follows records on the way that tasks take them, and beside it step by step. */
 export class SinkPreview {
   readonly #parts: SinkPreviewParts;
-  readonly #steps: readonly Step[];
+  readonly #steps: readonly StagedStep[];
   readonly #way: SinkWay;
   readonly #records: CursorRecords;
 
-  private constructor(parts: SinkPreviewParts, steps: readonly Step[], way: SinkWay) {
+  private constructor(parts: SinkPreviewParts, { steps }: PreviewChain, way: SinkWay) {
     this.#parts = parts;
     this.#steps = steps;
     this.#way = way;
     this.#records = new CursorRecords(parts);
   }
 
+  /** @throws as `openChain` */
   static async open(parts: SinkPreviewParts): Promise<SinkPreview> {
-    const [shown, used] = [await parts.createSteps(), await parts.createSteps()];
-    const way = used.length === 0 ? new SinkLanes(parts) : new SinkChain(parts, used);
-    return new SinkPreview(parts, shown, way);
+    const [shown, used] = [await parts.openChain(), await parts.openChain()];
+    return new SinkPreview(parts, shown, wayOf(parts, used));
   }
 
-  see(cursor: RecordCursor, from: TopicPartition): SeenRecord {
+  /** Those before `end`; none any more when the signal fires. @throws TaskError when a plugin with a transform is gone */
+  async *records(
+    fetched: Fetched,
+    end: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<SeenRecord, void> {
+    if ((await this.#way.prepare?.(fetched, signal)) === false) return;
+    const cursor = new RecordCursor();
+    cursor.reset(fetched);
+    while (cursor.next() && cursor.offset < end) {
+      const seen = await this.#see(cursor, fetched, signal);
+      if (seen === undefined) return;
+      yield seen;
+    }
+  }
+
+  async #see(
+    cursor: RecordCursor,
+    from: TopicPartition,
+    signal: AbortSignal,
+  ): Promise<SeenRecord | undefined> {
     const place = {
       topic: JSON.stringify(from.topic),
       partition: String(from.partition),
       offset: String(cursor.offset),
     };
     const steps: SeenStep[] = [];
-    let before: string | null = null;
     const { config } = this.#parts;
+    let record: ConnectRecord;
+    let before: string;
     try {
-      const record = this.#records.read(cursor, from);
+      record = this.#records.read(cursor, from);
       before = writeRecord(record);
-      const end = stepThrough(this.#steps, record, steps, config) ?? this.#put(cursor, from);
-      return { place, before, steps, end };
     } catch (error) {
       const step = converterStep(this.#records.part, this.#parts);
-      return { place, before, steps, end: failedAt(step, error, config) };
+      return { place, before: null, steps, end: failedAt(step, error, config) };
     }
+    const end = await stepThrough(this.#steps, record, steps, config, signal);
+    if (end === undefined) return undefined;
+    return { place, before, steps, end: end === "through" ? this.#put(cursor, from) : end };
   }
 
   /** What no batch could carry fails here. */
@@ -79,6 +104,15 @@ export class SinkPreview {
     }
     return { at: "put" };
   }
+}
+
+function wayOf(parts: RecordConverters, { steps, staged }: PreviewChain): SinkWay {
+  if (staged !== undefined) return new StagedSink(parts, staged);
+  if (steps.length === 0) return new SinkLanes(parts);
+  return new SinkChain(
+    parts,
+    steps.map(({ step }) => step),
+  );
 }
 
 /** A log, and the topics in it that a sink would read. */
@@ -118,11 +152,11 @@ async function matching(
 
 /**
  * Reads the topics from their beginning, in no group, until `take` has enough, all that was there is
- * read, or the signal fires.
+ * read, or the signal fires. `end`: records from there on were not there when it began.
  */
 export async function readRecords(
   { kafka, consumer, topics }: SinkLog,
-  take: (cursor: RecordCursor, from: TopicPartition) => "more" | "enough",
+  take: (fetched: Fetched, end: number) => Promise<"more" | "enough">,
   signal: AbortSignal,
 ): Promise<"enough" | "read" | "stopped"> {
   const partitions = await partitionsOf(kafka, topics);
@@ -133,15 +167,10 @@ export async function readRecords(
   const config = { ...consumer, "auto.offset.reset": "earliest" };
   const reader = kafka.partitionReader({ clientId: "bulkhead-preview", config });
   reader.assign(partitions.map((each) => ({ ...each, offset: 0 })));
-  const readRun = (fetched: Fetched): boolean => {
+  const readRun = async (fetched: Fetched): Promise<boolean> => {
     const end = endOf.get(keyOf(fetched)) ?? 0;
     if (fetched.nextOffset >= end) unread.delete(keyOf(fetched));
-    const cursor = new RecordCursor();
-    cursor.reset(fetched);
-    while (cursor.next() && cursor.offset < end) {
-      if (take(cursor, fetched) === "enough") return true;
-    }
-    return false;
+    return (await take(fetched, end)) === "enough";
   };
   try {
     return await readUntil(reader, readRun, unread, signal);
@@ -152,13 +181,15 @@ export async function readRecords(
 
 async function readUntil(
   reader: PartitionReader,
-  readRun: (fetched: Fetched) => boolean,
+  readRun: (fetched: Fetched) => Promise<boolean>,
   unread: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<"enough" | "read" | "stopped"> {
   while (unread.size > 0) {
     if (signal.aborted) return "stopped";
-    for (const each of await reader.poll(pollMsMax, signal)) if (readRun(each)) return "enough";
+    for (const each of await reader.poll(pollMsMax, signal)) {
+      if (await readRun(each)) return "enough";
+    }
   }
   return "read";
 }

@@ -3,6 +3,7 @@ import { isLate, TaskError } from "../base/error.ts";
 import { isJson } from "../base/json-text.ts";
 import { RowRecords } from "../convert/row-record.ts";
 import type { ConnectorConfig, ProcessLease, SourceEvent, SourceStream } from "../plugin/plugin.ts";
+import type { ConnectRecord } from "../record/connect-record.ts";
 import { RecordRow } from "../record/record-row.ts";
 import { type ByteSlice, newRecordSlice, type RecordSlice } from "../record/record-slice.ts";
 import { writeRecord } from "../record/tagged-json.ts";
@@ -10,9 +11,11 @@ import { SourceChain } from "../task/source-chain.ts";
 import { converterStep, SourceLanes } from "../task/source-lanes.ts";
 import { sourcePlaceOf } from "../task/source-offsets.ts";
 import type { ConvertParts, SourceWay } from "../task/source-way.ts";
+import type { StagedStep } from "../task/stage-chain.ts";
+import { StagedSource } from "../task/staged-source.ts";
 import type { TaskLimits } from "../task/task.ts";
 import { failureError } from "../task/task-failure.ts";
-import type { Step } from "../transform/step.ts";
+import type { PreviewChain } from "./preview-chain.ts";
 import {
   failedAt,
   type RecordEnd,
@@ -26,19 +29,19 @@ type Batch = Extract<SourceEvent, { at: "records" }>;
 
 export interface SourcePreviewParts extends ConvertParts {
   readonly config: ConnectorConfig;
-  /** A new chain at each call: what one has learnt must not change what the other does. */
-  readonly createSteps: () => Promise<readonly Step[]>;
+  /** A new one at each call: what one has learnt must not change what the other does. */
+  readonly openChain: () => Promise<PreviewChain>;
 }
 
 /** Follows records on the way that tasks take them, and beside it step by step. */
 export class SourcePreview {
   readonly #parts: SourcePreviewParts;
-  readonly #steps: readonly Step[];
+  readonly #steps: readonly StagedStep[];
   readonly #way: SourceWay;
   readonly #rows = new RowRecords();
   readonly #record = newRecordSlice();
 
-  private constructor(parts: SourcePreviewParts, steps: readonly Step[], way: SourceWay) {
+  private constructor(parts: SourcePreviewParts, { steps }: PreviewChain, way: SourceWay) {
     this.#parts = parts;
     this.#steps = steps;
     this.#way = way;
@@ -46,44 +49,51 @@ export class SourcePreview {
 
   /**
    * Makes the transforms at once, as a task does before it starts anything; the rest when its stream is open.
-   * @throws ConfigError for settings that cannot be used
+   * @throws as `openChain`
    */
-
   static async prepare(
     parts: SourcePreviewParts,
   ): Promise<(stream: Pick<SourceStream, "canonicalJson">) => SourcePreview> {
-    const [shown, used] = [await parts.createSteps(), await parts.createSteps()];
-    return ({ canonicalJson }) => {
-      const isPlain = used.length === 0;
-      const way = isPlain ? new SourceLanes(parts, canonicalJson) : new SourceChain(parts, used);
-      return new SourcePreview(parts, shown, way);
-    };
+    const [shown, used] = [await parts.openChain(), await parts.openChain()];
+    return ({ canonicalJson }) =>
+      new SourcePreview(parts, shown, wayOf(parts, used, canonicalJson));
   }
 
-  /** The batch's records, at most so many. @throws TaskError for what breaks the contract */
-  *records(batch: Batch, countMax: number): Generator<SeenRecord> {
+  /** The batch's records, at most so many; none any more when the signal fires. @throws TaskError for what breaks the contract */
+  async *records(
+    batch: Batch,
+    countMax: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<SeenRecord, void> {
     const row = new RecordRow();
     row.reset(batch.columns);
     this.#way.begin(batch.columns, batch.definitions);
-    for (let count = 0; count < countMax && row.next(); count += 1) yield this.#see(batch, row);
+    if ((await this.#way.prepare?.(signal)) === false) return;
+    for (let count = 0; count < countMax && row.next(); count += 1) {
+      const seen = await this.#see(batch, row, signal);
+      if (seen === undefined) return;
+      yield seen;
+    }
   }
 
-  #see(batch: Batch, row: RecordRow): SeenRecord {
+  async #see(batch: Batch, row: RecordRow, signal: AbortSignal): Promise<SeenRecord | undefined> {
     const { columns, definitions, offsetMode } = batch;
     const read = sourcePlaceOf(columns, definitions, offsetMode, row.index);
     const place = { ...placeOf("partition", read.partition), ...placeOf("offset", read.offset) };
     const steps: SeenStep[] = [];
-    let before: string | null = null;
     const { config } = this.#parts;
+    let record: ConnectRecord;
+    let before: string;
     try {
-      const record = this.#rows.read(row, definitions);
+      record = this.#rows.read(row, definitions);
       before = writeRecord(record);
-      const end = stepThrough(this.#steps, record, steps, config) ?? this.#convert(row);
-      return { place, before, steps, end };
     } catch (error) {
       const step = converterStep(this.#rows.part, this.#parts);
-      return { place, before, steps, end: failedAt(step, error, config) };
+      return { place, before: null, steps, end: failedAt(step, error, config) };
     }
+    const end = await stepThrough(this.#steps, record, steps, config, signal);
+    if (end === undefined) return undefined;
+    return { place, before, steps, end: end === "through" ? this.#convert(row) : end };
   }
 
   #convert(row: RecordRow): RecordEnd {
@@ -95,6 +105,15 @@ export class SourcePreview {
     }
     return { at: "written", record: writtenRecord(this.#record) };
   }
+}
+
+function wayOf(parts: ConvertParts, { steps, staged }: PreviewChain, canonicalJson: boolean) {
+  if (staged !== undefined) return new StagedSource(parts, staged);
+  if (steps.length === 0) return new SourceLanes(parts, canonicalJson);
+  return new SourceChain(
+    parts,
+    steps.map(({ step }) => step),
+  );
 }
 
 /** On one line, and JSON even where the plugin's text is not. */
@@ -134,7 +153,7 @@ export async function takeBatches(
   stream: SourceStream,
   lease: ProcessLease,
   limits: Pick<TaskLimits, "windowRecords" | "windowBytes" | "stopMsMax">,
-  take: (batch: Batch) => "more" | "enough",
+  take: (batch: Batch) => Promise<"more" | "enough">,
   signal: AbortSignal,
 ): Promise<TakingEnd> {
   let isGone = false;
@@ -151,7 +170,7 @@ export async function takeBatches(
       if (event.at === "drained") return "drained";
       if (event.at === "failed") throw failureError(event.failure);
       if (event.at === "checkpoint") continue;
-      if (take(event) === "enough") return "enough";
+      if ((await take(event)) === "enough") return "enough";
       stream.credit(Math.max(1, event.columns.count), event.sizeBytes);
     }
   } finally {

@@ -4,23 +4,22 @@
  * state.
  */
 import { fileURLToPath } from "node:url";
-import { HostError, TaskError } from "../base/error.ts";
+import { ConfigError, HostError, TaskError } from "../base/error.ts";
 import { Scope } from "../base/scope.ts";
-import type { RecordCursor } from "../batch/decode.ts";
 import { topicGroups } from "../config/topic-creation.ts";
 import { refuseInvalid } from "../config/validate-connector.ts";
 import { parseWorkerConfig, type WorkerConfig } from "../config/worker-config.ts";
-import type { TopicPartition } from "../kafka/kafka.ts";
+import type { Fetched } from "../kafka/kafka.ts";
 import { type HostLog, openHostLog } from "../observe/host-log.ts";
 import type { ConnectorConfig, PluginClass, ProcessLease } from "../plugin/plugin.ts";
 import { topicsOfNoPlugin } from "../stores.ts";
 import type { TaskSpec } from "../task/task.ts";
 import { taskStart } from "../task/task-failure.ts";
-import { conversionOf, stepsOf } from "../task-parts.ts";
-import { noPluginStages } from "../transform/plugin-stage.ts";
+import { conversionOf } from "../task-parts.ts";
 import { askedToStop } from "./asked-to-stop.ts";
 import { problemsOf } from "./config-problems.ts";
 import { readConnectorFile } from "./connector-file.ts";
+import { openChain, type PreviewChain } from "./preview-chain.ts";
 import { limitsOf, openPreviewPlugins, type PreviewPlugins, withFirstTask } from "./preview-run.ts";
 import { openSinkLog, readRecords, type SinkLog, SinkPreview } from "./preview-sink.ts";
 import { SourcePreview, takeBatches } from "./preview-source.ts";
@@ -76,6 +75,8 @@ async function workerOf(file: string | undefined): Promise<WorkerConfig> {
   });
 }
 
+type OpenChain = () => Promise<PreviewChain>;
+
 class Preview {
   readonly #worker: WorkerConfig;
   readonly #config: ConnectorConfig;
@@ -105,23 +106,32 @@ class Preview {
       return 1;
     }
     const found = plugins.classes.find(this.#config) as PluginClass;
-    if (found.kind === "sink") await this.#sink();
-    else await this.#sourceOf(found, plugins);
+    const limits = limitsOf(this.#worker);
+    const chain = () =>
+      openChain(this.#config, plugins, limits, log.logger, scope, this.#time.signal);
+    await this.#told(() =>
+      found.kind === "sink" ? this.#sink(chain) : this.#sourceOf(found, plugins, chain),
+    );
     return this.#view.failed === 0 ? 0 : 1;
   }
 
-  async #sourceOf(found: PluginClass, plugins: PreviewPlugins): Promise<void> {
+  async #sourceOf(found: PluginClass, plugins: PreviewPlugins, chain: OpenChain): Promise<void> {
     const limits = limitsOf(this.#worker);
-    const { signal } = this.#time;
-    const work = (spec: TaskSpec, lease: ProcessLease) => this.#source(spec, lease);
+    const work = (spec: TaskSpec, lease: ProcessLease) => this.#source(spec, lease, chain);
+    // Groups of topics that cannot be used keep a connector from starting.
+    topicGroups(this.#config, this.#worker.topicCreationEnable);
+    await withFirstTask(found, this.#config, { ...plugins, limits }, this.#time.signal, work);
+  }
+
+  /** Names the connector in what ends its preview. */
+  async #told(work: () => Promise<void>): Promise<void> {
     try {
-      // Groups of topics that cannot be used keep a connector from starting.
-      topicGroups(this.#config, this.#worker.topicCreationEnable);
-      await withFirstTask(found, this.#config, { ...plugins, limits }, signal, work);
+      await work();
     } catch (error) {
       const failure = this.#time.failure ?? error;
       // Being stopped while starting is not an error.
-      if (signal.aborted && this.#time.failure === undefined) return;
+      if (this.#time.signal.aborted && this.#time.failure === undefined) return;
+      if (failure instanceof ConfigError) throw failure;
       if (failure instanceof HostError && failure.code === "command.preview_failed") throw failure;
       const message = `cannot preview connector ${this.#config["name"]}`;
       throw new TaskError("command.preview_failed", message, { cause: failure });
@@ -147,16 +157,18 @@ class Preview {
     process.stderr.write(`${lines.join("\n")}\n`);
   }
 
-  async #source(spec: TaskSpec, lease: ProcessLease): Promise<void> {
+  async #source(spec: TaskSpec, lease: ProcessLease, openChain: OpenChain): Promise<void> {
     const view = this.#view;
+    const { signal } = this.#time;
     const { records: wanted, timeout } = this.#options;
     const parts = {
       ...conversionOf(spec, this.#worker),
       topicsRefused: topicsOfNoPlugin,
-      ...this.#steps(),
+      config: this.#config,
+      openChain,
     };
     const previewOf = await SourcePreview.prepare(parts);
-    const stream = await lease.process.startSourceTask(taskStart(spec), this.#time.signal);
+    const stream = await lease.process.startSourceTask(taskStart(spec), signal);
     const preview = previewOf(stream);
     this.#time.begin(timeout * 1_000);
     let end: string;
@@ -165,11 +177,12 @@ class Preview {
         stream,
         lease,
         spec.limits,
-        (batch) => {
-          for (const seen of preview.records(batch, wanted - view.shown)) view.show(seen);
+        async (batch) => {
+          const left = wanted - view.shown;
+          for await (const seen of preview.records(batch, left, signal)) view.show(seen);
           return view.shown >= wanted ? "enough" : "more";
         },
-        this.#time.signal,
+        signal,
       );
     } catch (error) {
       this.#tell("written", "then the task failed");
@@ -181,20 +194,24 @@ class Preview {
   }
 
   /** The plugin is not started: it would be for nothing but to begin. */
-  async #sink(): Promise<void> {
+  async #sink(openChain: OpenChain): Promise<void> {
     const view = this.#view;
+    const { signal } = this.#time;
     const { worker, records: wanted, timeout } = this.#options;
     if (worker === undefined) throw logUnknown(this.#config["name"] ?? "");
     const converters = conversionOf({ connectorConfig: this.#config }, this.#worker);
-    const preview = await SinkPreview.open({ ...converters, ...this.#steps() });
+    const preview = await SinkPreview.open({ ...converters, config: this.#config, openChain });
     const log = await openSinkLog(worker, this.#config);
     try {
       this.#time.begin(timeout * 1_000);
-      const take = (cursor: RecordCursor, from: TopicPartition) => {
-        view.show(preview.see(cursor, from));
-        return view.shown >= wanted ? "enough" : "more";
+      const take = async (fetched: Fetched, end: number) => {
+        for await (const seen of preview.records(fetched, end, signal)) {
+          view.show(seen);
+          if (view.shown >= wanted) return "enough";
+        }
+        return "more";
       };
-      const end = await readRecords(log, take, this.#time.signal);
+      const end = await readRecords(log, take, signal);
       const late = end === "stopped" && this.#time.isOver;
       this.#tell(
         "put",
@@ -204,14 +221,6 @@ class Preview {
     } finally {
       await log.kafka.close();
     }
-  }
-
-  #steps() {
-    const connectorConfig = this.#config;
-    return {
-      config: connectorConfig,
-      createSteps: () => stepsOf({ connectorConfig }, noPluginStages),
-    };
   }
 
   #tell(done: "written" | "put", ...notes: readonly (string | undefined)[]): void {

@@ -66,7 +66,7 @@ export class SinkTask extends ProcessTask<SinkStream> {
     const { hasStages, TaskStages } = await import("./task-stages.ts");
     if (hasStages(steps)) {
       const { StagedSink } = await import("./staged-sink.ts");
-      this.#stages = await TaskStages.open(steps, this.spec, this.parts, signal);
+      this.#stages = await TaskStages.open(steps, this.spec.limits, this.parts, signal);
       return new StagedSink(this.parts, this.#stages.chain);
     }
     const { SinkChain } = await import("./sink-chain.ts");

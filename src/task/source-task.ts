@@ -70,7 +70,7 @@ export class SourceTask extends ProcessTask<SourceStream> {
     const { hasStages, TaskStages } = await import("./task-stages.ts");
     if (hasStages(steps)) {
       const { StagedSource } = await import("./staged-source.ts");
-      const stages = await TaskStages.open(steps, this.spec, this.parts, signal);
+      const stages = await TaskStages.open(steps, this.spec.limits, this.parts, signal);
       this.#stages = stages;
       return () => new StagedSource(this.parts, stages.chain);
     }

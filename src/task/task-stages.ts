@@ -3,7 +3,7 @@ import { PluginStage } from "../transform/plugin-stage.ts";
 import type { Step } from "../transform/step.ts";
 import { StageChain, type StagedStep } from "./stage-chain.ts";
 import { StageExchange } from "./stage-exchange.ts";
-import type { OpenStage, TaskParts, TaskSpec } from "./task.ts";
+import type { OpenStage, TaskLimits, TaskParts } from "./task.ts";
 
 export function hasStages(steps: readonly Step[]): boolean {
   return steps.some(
@@ -13,12 +13,18 @@ export function hasStages(steps: readonly Step[]): boolean {
 }
 
 export class TaskStages {
+  readonly steps: readonly StagedStep[];
   readonly chain: StageChain;
   readonly #open: readonly OpenStage[];
-  readonly #parts: TaskParts;
+  readonly #parts: Pick<TaskParts, "logger">;
 
-  private constructor(chain: StageChain, open: readonly OpenStage[], parts: TaskParts) {
-    this.chain = chain;
+  private constructor(
+    steps: readonly StagedStep[],
+    open: readonly OpenStage[],
+    parts: Pick<TaskParts, "logger">,
+  ) {
+    this.steps = steps;
+    this.chain = new StageChain(steps);
     this.#open = open;
     this.#parts = parts;
   }
@@ -26,8 +32,8 @@ export class TaskStages {
   /** @throws TaskError when one does not start; then those before it are closed */
   static async open(
     steps: readonly Step[],
-    spec: TaskSpec,
-    parts: TaskParts,
+    limits: Pick<TaskLimits, "messageBytesMax">,
+    parts: Pick<TaskParts, "logger" | "openStage">,
     signal: AbortSignal,
   ): Promise<TaskStages> {
     const open: OpenStage[] = [];
@@ -35,7 +41,7 @@ export class TaskStages {
       if (!(stage instanceof PluginStage)) return undefined;
       const opened = await parts.openStage(alias, stage, signal);
       open.push(opened);
-      return new StageExchange(opened.stream, spec.limits.messageBytesMax);
+      return new StageExchange(opened.stream, limits.messageBytesMax);
     };
     const staged: StagedStep[] = [];
     try {
@@ -47,7 +53,7 @@ export class TaskStages {
       await closeAll(open, parts);
       throw error;
     }
-    return new TaskStages(new StageChain(staged), open, parts);
+    return new TaskStages(staged, open, parts);
   }
 
   /** Never rejects. */
@@ -56,7 +62,10 @@ export class TaskStages {
   }
 }
 
-async function closeAll(open: readonly OpenStage[], { logger }: TaskParts): Promise<void> {
+async function closeAll(
+  open: readonly OpenStage[],
+  { logger }: Pick<TaskParts, "logger">,
+): Promise<void> {
   for (const stage of open) {
     try {
       await stage.close();

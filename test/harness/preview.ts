@@ -11,8 +11,12 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the command. `until`: a SIGINT comes when stdout matches. */
-export function preview(args: readonly string[], until?: RegExp): Promise<Ended> {
+/** Runs the command. `until`: when stdout matches, `act` is called once; by default a SIGINT comes. */
+export function preview(
+  args: readonly string[],
+  until?: RegExp,
+  act: (pid: number) => void = (pid) => process.kill(pid, "SIGINT"),
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, "preview", ...args], {
       timeout: endMsMax,
@@ -23,7 +27,9 @@ export function preview(args: readonly string[], until?: RegExp): Promise<Ended>
     child.stdout.setEncoding("utf8").on("data", (text) => {
       stdout += text;
       // A second signal would end it at once.
-      if (!isAsked && until?.test(stdout)) isAsked = child.kill("SIGINT");
+      if (isAsked || !until?.test(stdout)) return;
+      isAsked = true;
+      act(child.pid as number);
     });
     child.stderr.setEncoding("utf8").on("data", (text) => {
       stderr += text;

@@ -1,43 +1,13 @@
 /** Transforms and predicates that live in a plugin, in the chains of a source and a sink of a real host. */
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import {
-  type HostProcess,
-  repository,
-  startHost,
-  temporaryDirectory,
-} from "../harness/host-process.ts";
+import { type HostProcess, startHost, temporaryDirectory } from "../harness/host-process.ts";
 import { Notebook, type NotedRecord } from "../harness/notebook.ts";
+import { privacyPlugins, privacyProgram } from "../harness/privacy-plugin.ts";
 import { commandOf, descendantsOf } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const program = join(repository, "sdk/typescript/examples/privacy/main.mjs");
-const own = { type: "STRING", importance: "HIGH", documentation: "d", required: true };
-const manifest = {
-  name: "privacy",
-  version: "1.0.0",
-  command: ["node", program],
-  classes: [
-    {
-      class: "example.MaskFields",
-      kind: "transformation",
-      config: [
-        { ...own, name: "fields", type: "LIST" },
-        { ...own, name: "drop", type: "BOOLEAN", required: false, default: "false" },
-      ],
-    },
-    {
-      class: "example.FieldEquals",
-      kind: "predicate",
-      config: [
-        { ...own, name: "field" },
-        { ...own, name: "value" },
-      ],
-    },
-  ],
-};
 const apache = "org.apache.kafka.connect.transforms";
 const plainJson = {
   "value.converter": "org.apache.kafka.connect.json.JsonConverter",
@@ -89,14 +59,12 @@ describe("transforms of a plugin", () => {
 
   before(async () => {
     const directory = await temporaryDirectory({ after: (work) => cleanups.push(work) });
-    const folder = join(directory, "plugins", "privacy");
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, "plugin.json"), JSON.stringify(manifest));
+    const plugins = await privacyPlugins(directory);
     notebook = new Notebook(join(directory, "noted"));
     host = await startHost({
       directory,
       worker: {
-        "plugin.path": `${Notebook.worker["plugin.path"]},${join(directory, "plugins")}`,
+        "plugin.path": `${Notebook.worker["plugin.path"]},${plugins}`,
         "restart.policy": "on-failure",
         "restart.delay.ms": "50",
       },
@@ -172,7 +140,7 @@ describe("transforms of a plugin", () => {
   });
 
   test("I7: when their process is killed the tasks begin again, and no record is lost", async () => {
-    const pids = descendantsOf(host.pid).filter((pid) => commandOf(pid)?.includes(program));
+    const pids = descendantsOf(host.pid).filter((pid) => commandOf(pid)?.includes(privacyProgram));
     assert.ok(pids.length > 0, "the stages have a process");
     for (const pid of pids) process.kill(pid, "SIGKILL");
     await host.createConnector("more", {
