@@ -27,7 +27,8 @@ import type { ConvertParts } from "../../src/task/source-way.ts";
 import { createSteps } from "../../src/transform/chain.ts";
 import { type Step, touchedBy } from "../../src/transform/step.ts";
 import { chosenSeed, rounds } from "../harness/property.ts";
-import { type Random, randomBy, randomRequest } from "./random-transform.ts";
+import { type Random, randomBy } from "./random-choice.ts";
+import { randomRequest } from "./random-transform.ts";
 
 const requestsUsual = 4_000;
 

@@ -10,7 +10,8 @@ import type { JsonObject } from "../../src/record/value.ts";
 import { createSteps } from "../../src/transform/chain.ts";
 import { applyStep, type Step } from "../../src/transform/step.ts";
 import { chosenSeed, rounds } from "../harness/property.ts";
-import { randomBy, randomRequest } from "./random-transform.ts";
+import { randomBy } from "./random-choice.ts";
+import { randomRequest } from "./random-transform.ts";
 
 const requestsUsual = 3_000;
 /** The slowest that was seen took 30 ms; a machine may be busy. */
