@@ -10,7 +10,13 @@ import {
 import type { Data } from "../record/connect-record.ts";
 import { javaDouble, javaFloat } from "../record/java-text.ts";
 import { javaNameOf, sameSchema, typeOf, typeUnder } from "../record/java-value.ts";
-import { encodeUnscaled, formatDecimal, logicalName, timeMsMax } from "../record/logical.ts";
+import {
+  encodeUnscaled,
+  formatDecimal,
+  logicalName,
+  rescale,
+  timeMsMax,
+} from "../record/logical.ts";
 import { invalid, scaleOf } from "../record/payload.ts";
 import { type ByteSlice, noBytes } from "../record/record-slice.ts";
 import { type Field, hasStringKeys, javaTypeName, type Schema } from "../record/schema.ts";
@@ -216,8 +222,13 @@ export class JsonPlain {
     if (schema === null) throw unknownClass(new Tagged("decimal", decimal));
     if (this.#style.numericDecimals) return formatDecimal(decimal);
     const scale = scaleOf(schema);
+    if (this.#isNearest) {
+      // As `readPayload` does for a plugin: 1.50 is 1.5 where the form has room for that only.
+      const scaled = rescale(decimal, scale ?? 0);
+      if (scaled !== undefined) return base64Text(scaled);
+    }
     if (scale === undefined) throw invalid("Invalid Decimal schema: scale parameter not found.");
-    if (scale === decimal.scale) return `"${encodeUnscaled(decimal.unscaled).toString("base64")}"`;
+    if (scale === decimal.scale) return base64Text(decimal);
     throw invalid(
       `Decimal value has mismatching scale for given Decimal schema. Schema has scale ${scale}, value has scale ${decimal.scale}.`,
     );
@@ -248,6 +259,10 @@ function scalarText(type: ValueType, content: ContentOf[ValueType]): string {
   }
   if (type === "string" || type === "bytes") return writeJsonString(content as string);
   return String(content);
+}
+
+function base64Text({ unscaled }: ContentOf["decimal"]): string {
+  return `"${encodeUnscaled(unscaled).toString("base64")}"`;
 }
 
 function unknownClass(value: Tagged): Error {
