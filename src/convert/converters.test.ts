@@ -110,12 +110,16 @@ test("an envelope whose schema speaks of a payload is not cut there", () => {
   }
 });
 
+/** U+FFFD in a text is a character like others, 0xff is none. */
+const behind = Buffer.concat([Buffer.from("{}\ufffd"), Buffer.of(0xff)]);
+
 const documents: { name: string; record: Buffer; value: string | null }[] = [
   { name: "a byte order mark", record: Buffer.from("\ufeff[1]"), value: "[1]" },
   { name: "UTF-16", record: Buffer.from("[1]", "utf16le"), value: "[1]" },
   { name: "UTF-32", record: Buffer.from("000000310000002000000020", "hex"), value: "1" },
   { name: "blanks around it", record: Buffer.from(' {"a": 1} '), value: '{"a": 1}' },
   { name: "text behind it", record: Buffer.from('"a"b'), value: '"a"' },
+  { name: "bytes that are no text behind it", record: behind, value: "{}" },
   { name: "an integer beyond int64", record: Buffer.from("18446744073709551617"), value: "1" },
   { name: "nothing at all", record: Buffer.from(" \n"), value: null },
   { name: "a null", record: Buffer.from(" null "), value: null },
@@ -129,6 +133,17 @@ for (const { name, record, value } of documents) {
     else assert.equal(Buffer.from(out.bytes.subarray(out.start, out.end)).toString(), value);
   });
 }
+
+test("transforms are given what stands before bytes that are no text, as plugins are", () => {
+  const converter = createConverter("JsonConverter", plain, "value");
+  const read = (bytes: Buffer) => converter.toConnect(bytes, 0, bytes.length).value;
+  assert.deepEqual(read(behind), new Map());
+  assert.deepEqual(read(Buffer.concat([Buffer.from('"a\ufffd"'), Buffer.of(0xff)])), "a\ufffd");
+  for (const text of ["", '"a', "1", "[", "{"]) {
+    const bytes = Buffer.concat([Buffer.from(text), Buffer.of(0xff)]);
+    assert.throws(() => read(bytes), { code: "convert.data_invalid" }, text);
+  }
+});
 
 test("valid text goes to the plugin where it stands, malformed text as U+FFFD", () => {
   const converter = createConverter("StringConverter", {}, "value");

@@ -10,7 +10,7 @@ import type { Schema } from "../record/schema.ts";
 import { readSchema, writeSchemaText } from "../record/schema-text.ts";
 import type { JsonValue } from "../record/value.ts";
 import type { SinkPiece } from "./converter.ts";
-import { decodeJsonText } from "./json-text.ts";
+import { parseJsonText } from "./json-text.ts";
 import { LruMap } from "./lru-map.ts";
 
 export interface JsonSinkOptions {
@@ -70,13 +70,13 @@ export class JsonSink {
     if (start < 0) return { schema: null, value: null };
     const reading = this.#reading;
     if (!this.#options.schemasEnable) {
-      const json = parsed(() => parseFirstJson(decodeJsonText(bytes, start, end)));
+      const json = parsed(() => parseJsonText(bytes, start, end, parseFirstJson));
       return { schema: null, value: readPayload(null, json ?? null, reading) };
     }
     const known = this.#find(bytes, start, end);
     if (known !== undefined) {
-      const text = () => decodeJsonText(bytes, start + known.prefix.length, end);
-      const json = parsed(() => parseLastMember(text()));
+      const payload = start + known.prefix.length;
+      const json = parsed(() => parseJsonText(bytes, payload, end, parseLastMember));
       if (json !== undefined) {
         return { schema: known.schema, value: ownPayload(known.schema, json, reading) };
       }
@@ -99,7 +99,7 @@ export class JsonSink {
       else set(out, known.form, bytes, payload, payloadEnd);
       return;
     }
-    const value = parsed(() => parseLastMember(decodeJsonText(bytes, payload, end)));
+    const value = parsed(() => parseJsonText(bytes, payload, end, parseLastMember));
     if (value === undefined) this.#readWhole(bytes, start, end, out);
     else this.#write(known.schema, known.form, value, out);
   }
@@ -162,7 +162,7 @@ export class JsonSink {
     start: number,
     end: number,
   ): { schema: Schema | null; payload: JsonValue } {
-    const json = parsed(() => parseFirstJson(decodeJsonText(bytes, start, end)));
+    const json = parsed(() => parseJsonText(bytes, start, end, parseFirstJson));
     const schemaJson = json instanceof Map && json.size === 2 ? json.get("schema") : undefined;
     const payload = json instanceof Map ? json.get("payload") : undefined;
     if (schemaJson === undefined || payload === undefined) {
@@ -183,7 +183,7 @@ export class JsonSink {
       else set(out, schemalessForm, bytes, at, valueEnd);
       return;
     }
-    const value = parsed(() => parseFirstJson(decodeJsonText(bytes, start, end)));
+    const value = parsed(() => parseJsonText(bytes, start, end, parseFirstJson));
     this.#write(null, schemalessForm, value ?? null, out);
   }
 

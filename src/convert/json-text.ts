@@ -6,13 +6,45 @@ import { decodeValidUtf8 } from "../record/utf8.ts";
 
 type Encoding = "utf-8" | "utf-16le" | "utf-16be" | "utf-32le" | "utf-32be";
 
-/** @throws RecordError for UTF-8 that is malformed; a byte order mark is taken off. */
-export function decodeJsonText(bytes: Uint8Array, start: number, end: number): string {
+/**
+ * What `parse` reads in the document, without its byte order mark. What stands behind that need not be a
+ * text, for Jackson does not look at it.
+ * @throws RecordError for UTF-8 that is malformed, and what `parse` throws
+ */
+export function parseJsonText<T>(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  parse: (text: string) => T,
+): T {
   const run = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-  const encoding = encodingOf(run);
-  const text = decode(run, encoding);
+  const text = decode(run, encodingOf(run));
+  if (text !== undefined) return parse(withoutMark(text));
+  try {
+    return parse(withoutMark(validBeginning(run)));
+  } catch {
+    throw invalid("the text is not valid UTF-8");
+  }
+}
+
+function withoutMark(text: string): string {
   return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
+
+/** What is before the first malformed byte, and U+FFFD in place of that, with which no value goes on. */
+function validBeginning(run: Buffer): string {
+  const text = run.toString("utf8");
+  let from = 0;
+  let length = 0;
+  for (let at = text.indexOf("\ufffd"); at >= 0; at = text.indexOf("\ufffd", at + 1)) {
+    length += Buffer.byteLength(text.slice(from, at));
+    if (!run.subarray(length, length + 3).equals(replacement)) return text.slice(0, at + 1);
+    from = at;
+  }
+  return text;
+}
+
+const replacement = Buffer.from("\ufffd");
 
 function encodingOf(run: Uint8Array): Encoding {
   const first = run[0] ?? 1;
@@ -33,12 +65,9 @@ function encodingOf(run: Uint8Array): Encoding {
   return "utf-8";
 }
 
-function decode(run: Buffer, encoding: Encoding): string {
-  if (encoding === "utf-8") {
-    const text = decodeValidUtf8(run);
-    if (text === undefined) throw invalid("the text is not valid UTF-8");
-    return text;
-  }
+/** Undefined for malformed UTF-8. */
+function decode(run: Buffer, encoding: Encoding): string | undefined {
+  if (encoding === "utf-8") return decodeValidUtf8(run);
   if (encoding === "utf-16le" || encoding === "utf-16be") {
     return new TextDecoder(encoding, { ignoreBOM: true }).decode(run);
   }
