@@ -196,3 +196,17 @@ for (const [name, type, text, message] of contradictions) {
     });
   });
 }
+
+for (const name of ["String", "Simple"]) {
+  test(`${name} refuses a struct that its schema does not allow`, () => {
+    const schema = '{"type":"struct","fields":[{"type":"int8","field":"a"}]}';
+    const form: Form = { encoding: "json", schema };
+    const { lane } = createConverter(name, {}, "header").sourcePlan(form);
+    assert.ok(lane.at === "typed");
+    for (const text of ['{"a":300}', '{"a":1,"b":2}', "[1]"]) {
+      const arena = Buffer.from(text);
+      const code = "convert.data_invalid";
+      assert.throws(() => lane.convert(arena, 0, arena.length), { code }, text);
+    }
+  });
+}

@@ -8,8 +8,10 @@ import { logicalName } from "../record/logical.ts";
 import type { Schema } from "../record/schema.ts";
 import { writeSchemaText } from "../record/schema-text.ts";
 import { decodeUtf8, encodeUtf8, isUtf8Run } from "../record/utf8.ts";
+import type { JsonValue } from "../record/value.ts";
 import type { ConverterFactory, HeaderConverter, SinkPiece, SourcePlan } from "./converter.ts";
-import { formValue, schemaOf, tombstone } from "./form-value.ts";
+import { FormData } from "./form-data.ts";
+import { schemaOf, tombstone } from "./form-value.ts";
 import { parseHeader } from "./header-parser.ts";
 import { headerText, headerValueText } from "./header-text.ts";
 import { LruMap } from "./lru-map.ts";
@@ -36,6 +38,7 @@ export class SimpleHeaderConverter implements HeaderConverter {
   sourcePlan(form: Form): SourcePlan {
     const schema = schemaOf(form);
     if (form.encoding === "text") return { lane: { at: "copy" }, nullValue: tombstone };
+    const data = new FormData(form);
     const isRaw = form.encoding === "bytes" && schema?.name !== logicalName.decimal;
     const convert = (arena: Uint8Array, start: number, end: number) => {
       if (isRaw) {
@@ -43,8 +46,8 @@ export class SimpleHeaderConverter implements HeaderConverter {
         appendBase64(this.#scratch, arena, start, end);
         return this.#scratch.taken();
       }
-      const value = formValue(form, arena, start, end);
-      return value === null ? null : encodeUtf8(headerText(schema, value));
+      const { value } = data.read(arena, start, end);
+      return value === null ? null : encodeUtf8(headerText(schema, value as JsonValue));
     };
     return { lane: { at: "typed", convert }, nullValue: tombstone };
   }

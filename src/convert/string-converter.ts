@@ -8,10 +8,12 @@ import { logicalName } from "../record/logical.ts";
 import { newSchema } from "../record/schema.ts";
 import { shownValue } from "../record/shown-value.ts";
 import { decodeUtf8, encodeUtf8, isUtf8Run } from "../record/utf8.ts";
+import type { JsonValue } from "../record/value.ts";
 import { type Charset, findCharset, isUtf8Name } from "./charset.ts";
 import type { Converter, ConverterFactory, SinkPiece, SourcePlan } from "./converter.ts";
 import { type ConverterConfig, ConverterSettings } from "./converter-settings.ts";
-import { formValue, schemaOf, tombstone } from "./form-value.ts";
+import { FormData } from "./form-data.ts";
+import { schemaOf, tombstone } from "./form-value.ts";
 
 const optionalString: Form = { encoding: "text", schema: '{"type":"string","optional":true}' };
 const optionalStringSchema = newSchema("string", { optional: true });
@@ -38,9 +40,10 @@ export class StringConverter implements Converter {
         encode(javaBytes(arena.subarray(start, end)));
       return { lane: { at: "typed", convert }, nullValue: tombstone };
     }
+    const data = new FormData(form);
     const convert = (arena: Uint8Array, start: number, end: number) => {
-      const value = formValue(form, arena, start, end);
-      return value === null ? null : encode(javaString(schema, value));
+      const { value } = data.read(arena, start, end);
+      return value === null ? null : encode(javaString(schema, value as JsonValue));
     };
     return { lane: { at: "typed", convert }, nullValue: tombstone };
   }
