@@ -178,6 +178,8 @@ export function scanFloating(
   }
   if (at - start > 25) return -1;
   if (at >= end || !isOfNumber(bytes[at] as number)) return at;
+  // A second point is no exponent.
+  if (bytes[at] === 0x2e) return -1;
   at += 1;
   if (bytes[at] === 0x2b || bytes[at] === 0x2d) at += 1;
   const exponent = at;
