@@ -40,4 +40,11 @@ export class Choice {
     return Array.from({ length: this.count(max) }, () => this.pick(all));
   }
 
+  /** All of them in any order. */
+  shuffled<T>(all: readonly T[]): T[] {
+    return all
+      .map((each) => ({ each, at: this.#random() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ each }) => each);
+  }
 }
