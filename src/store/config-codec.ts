@@ -1,5 +1,10 @@
 /** The records of the config topic, byte for byte as Apache Connect writes them. */
-import type { ConfigChange, ConfigText, RestartOptions } from "../state/config-record.ts";
+import type {
+  ConfigChange,
+  ConfigText,
+  RestartOptions,
+  SessionKey,
+} from "../state/config-record.ts";
 import { type ConnectorName, connectorName } from "../state/id.ts";
 import type { TargetState } from "../state/status.ts";
 import { decodeObject, decodeText, encodeJson, encodeText } from "./java-json.ts";
@@ -35,6 +40,19 @@ export function encodeRestart(name: ConnectorName, options: RestartOptions): Enc
     "include-tasks": options.includeTasks,
     "only-failed": options.onlyFailed,
   });
+}
+
+/** How many tasks may have to be fenced before the next set of them starts (KIP-618). */
+export function encodeTaskCount(name: ConnectorName, taskCount: number): EncodedRecord {
+  return record(`tasks-fencing-${name}`, { "task-count": taskCount });
+}
+
+export function encodeSessionKey({ key, algorithm, createdMs }: SessionKey): EncodedRecord {
+  return record("session-key", { key, algorithm, "creation-timestamp": createdMs });
+}
+
+export function encodeLoggerLevel(logger: string, level: string): EncodedRecord {
+  return record(`logger-cluster-${logger}`, { level });
 }
 
 function record(key: string, value: unknown): EncodedRecord {
