@@ -10,6 +10,8 @@ export const errorCodes = {
   "batch.format_old": "a topic holds messages in a format of before record batches",
   "batch.too_large": "a record batch holds more than the host takes into its memory",
   "cluster.protocol_malformed": "what a worker of the group told cannot be read",
+  "cluster.signature_refused":
+    "a request of another worker is not signed as workers of the group sign",
   "command.connector_failed": "a connector of the command line could not be started",
   "command.line_invalid": "a line of stdin cannot be made a record",
   "command.preview_failed": "a connector cannot be previewed",
