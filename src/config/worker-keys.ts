@@ -4,7 +4,8 @@
  */
 import type { ConfigKey, ConfigType, Validator } from "./config-def.ts";
 
-type Row = [
+/** A key of a worker file; by default it has a default. */
+export type WorkerKeyRow = [
   name: string,
   type: ConfigType,
   defaultValue: string | null,
@@ -16,7 +17,7 @@ const atLeast = (min: number): Validator => ({ at: "range", min });
 const oneOf = (...values: string[]): Validator => ({ at: "one-of", values });
 
 /** What a Connect worker file may set and this host uses. */
-const connectRows: readonly Row[] = [
+const connectRows: readonly WorkerKeyRow[] = [
   ["bootstrap.servers", "STRING", "localhost:9092", "Brokers, or embedded:<folder>."],
   [
     "header.converter",
@@ -62,7 +63,7 @@ const kib = 1024;
 const mib = 1024 * kib;
 
 /** Ours. */
-const bulkheadRows: readonly Row[] = [
+const bulkheadRows: readonly WorkerKeyRow[] = [
   [
     "plugin.process.per",
     "STRING",
@@ -289,7 +290,9 @@ function required(name: string, documentation: string): ConfigKey {
   return { ...keyOf([name, "CLASS", null, documentation]), required: true };
 }
 
-function keyOf([name, type, defaultValue, documentation, validator]: Row): ConfigKey {
+/** The row as a key without group. */
+export function keyOf(row: WorkerKeyRow): ConfigKey {
+  const [name, type, defaultValue, documentation, validator] = row;
   return {
     name,
     type,
