@@ -12,9 +12,9 @@ import { sinkConfig, sourceConfig, startControlHost } from "./control-host.ts";
 import { pluginError } from "./fake-plugin.ts";
 
 test("a connector is created with its tasks, runs and is deleted", async () => {
-  await using host = await startControlHost();
+  // It starts without waiting for timers: no time passes here.
+  await using host = await startControlHost({ clock: new FakeClock() });
   const { herder, plugin } = host;
-  const started = performance.now();
   const info = await herder.create("a", sinkConfig, undefined);
   assert.deepEqual(info, {
     name: "a",
@@ -26,7 +26,6 @@ test("a connector is created with its tasks, runs and is deleted", async () => {
     type: "sink",
   });
   await host.untilStates("a", "RUNNING RUNNING,RUNNING");
-  assert.ok(performance.now() - started < 5_000, "it starts without waiting for timers");
   assert.deepEqual(await herder.tasks("a"), [
     {
       id: { connector: "a", task: 0 },

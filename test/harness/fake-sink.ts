@@ -250,6 +250,8 @@ export class FakeSinkStream implements SinkStream {
  */
 export class FakeConsumer implements SinkConsumer {
   readonly committedOffsets = new Map<number, number>();
+  /** How often it was asked for records. */
+  polls = 0;
   readonly #options: SinkConsumerOptions;
   readonly #positions: number[];
   readonly #paused = new Set<number>();
@@ -266,6 +268,7 @@ export class FakeConsumer implements SinkConsumer {
   }
 
   async poll(timeoutMs: number, signal?: AbortSignal): Promise<Fetched[]> {
+    this.polls += 1;
     if (!this.#joined) {
       this.#joined = true;
       await this.#options.listener.assigned(

@@ -79,6 +79,12 @@ async function committedAll(sink: ReturnType<typeof sinkOf>, length = 50, partit
   );
 }
 
+/** The task asks for records so many times more. */
+async function rounds(sink: ReturnType<typeof sinkOf>, count: number): Promise<void> {
+  const enough = sink.consumer().polls + count;
+  await waitFor(() => sink.consumer().polls >= enough, { withinMs: 20_000, what: "more polls" });
+}
+
 /** In each partition the plugin saw every record, and no record before the one that precedes it. */
 function checkOrder(taken: readonly SinkOffset[], length: number, note: string): void {
   for (const partition of [0, 1]) {
@@ -260,16 +266,20 @@ for (const { name, answer } of [
   });
 }
 
-for (const { name, script } of [
-  { name: "an open", script: { onOpen: () => "hang" as const } },
-  { name: "a put", script: { onPut: () => "hang" as const } },
-  { name: "a put that asked for a pause", script: { onPut: () => "pause and hang" as const } },
-  { name: "a flush", script: { onFlush: () => "hang" as const } },
+for (const { name, on, answer } of [
+  { name: "an open", on: "onOpen", answer: "hang" },
+  { name: "a put", on: "onPut", answer: "hang" },
+  { name: "a put that asked for a pause", on: "onPut", answer: "pause and hang" },
+  { name: "a flush", on: "onFlush", answer: "hang" },
 ]) {
   test(`a stop while ${name} hangs ends by its deadline, and the process with it`, async () => {
-    const sink = sinkOf(script, impatient);
-    await waitFor(() => sink.stream.calls.length > 0, { withinMs: 20_000 });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    let isHanging = false;
+    const hang = () => {
+      isHanging = true;
+      return answer;
+    };
+    const sink = sinkOf({ [on]: hang }, impatient);
+    await waitFor(() => isHanging, { withinMs: 20_000, what: `${name} to hang` });
     await sink.stop().catch(() => {});
     assert.equal(sink.lease.condemnedFor.length, 1);
   });
@@ -304,14 +314,14 @@ for (const { name, script, isFlushed } of [
 }
 
 test("a log that is slow to take the last commit does not cost the plugin its process", async () => {
-  const sink = sinkOf({}, { partitions: 1, flushMs: 60_000 });
+  const stopMsMax = 1_000;
+  const sink = sinkOf({}, { partitions: 1, flushMs: 60_000, stopMsMax });
   await waitFor(() => sink.stream.taken.length === 50, { withinMs: 20_000 });
   const stored = deferred();
   sink.consumer().commit = () => stored.promise;
   const stopping = sink.stop();
-  // More than twice the deadline for the plugin.
   const beganMs = performance.now();
-  await waitFor(() => performance.now() - beganMs > 700, { withinMs: 20_000 });
+  await waitFor(() => performance.now() - beganMs > stopMsMax + 200, { withinMs: 20_000 });
   stored.resolve();
   await stopping;
   assert.deepEqual(sink.lease.condemnedFor, []);
@@ -321,7 +331,7 @@ test("a log that is slow to take the last commit does not cost the plugin its pr
 test("a flush that takes too long is counted once, and nothing is committed", async () => {
   const sink = sinkOf({ onFlush: () => "hang" }, impatient);
   await waitFor(() => sink.task.meter.offsetCommitSkipTotal > 0, { withinMs: 20_000 });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await rounds(sink, 50);
   assert.equal(sink.task.meter.offsetCommitSkipTotal, 1);
   assert.equal(sink.consumer().committedOffsets.size, 0);
   await sink.stop().catch(() => {});
@@ -349,9 +359,10 @@ test("a paused task takes nothing, keeps its partitions, and goes on when resume
   await waitFor(() => sink.stream.taken.length > 0, { withinMs: 20_000 });
   sink.task.setTarget("PAUSED");
   await waitFor(() => sink.states.at(-1) === "PAUSED", { withinMs: 20_000 });
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  // What was on its way is taken within a few of them.
+  await rounds(sink, 10);
   const before = sink.stream.taken.length;
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await rounds(sink, 10);
   assert.equal(sink.stream.taken.length, before);
   assert.equal(sink.stream.calls.filter((call) => call.startsWith("close")).length, 0);
   sink.task.setTarget("STARTED");

@@ -83,9 +83,13 @@ test("credit comes back as soon as the producer has the records, without waiting
 test("I5: while the producer's buffer is full nothing more is taken, and no credit is given", async () => {
   const source = sourceOf();
   const room = deferred();
-  source.producer.full = room.promise;
+  let asks = 0;
+  source.producer.room = () => {
+    asks += 1;
+    return room.promise;
+  };
   source.stream.records(["a", "b"], 0);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await waitFor(() => asks > 0, { withinMs: 20_000, what: "the task to ask for room" });
   assert.deepEqual(source.producer.values, []);
   assert.equal(source.stream.calls.filter((call) => call.startsWith("credit")).length, 1);
   room.resolve();
@@ -96,13 +100,17 @@ test("I5: while the producer's buffer is full nothing more is taken, and no cred
 test("I5: many checkpoints behind a record without an outcome hold the task's reading back", async () => {
   const source = sourceOf({ automatic: false });
   const stored = deferred();
-  source.producer.flush = () => stored.promise.then(() => source.producer.settle(1));
+  let flushes = 0;
+  source.producer.flush = () => {
+    flushes += 1;
+    return stored.promise.then(() => source.producer.settle(1));
+  };
   source.stream.records(["a"], 0);
   for (let one = 0; one <= 1_000; one += 1) {
     source.stream.push({ at: "checkpoint", partition: `{"p":${one + 2}}`, offset: `{"n":${one}}` });
   }
   source.stream.records(["b"], 1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await waitFor(() => flushes > 0, { withinMs: 20_000, what: "the task to wait for the log" });
   assert.deepEqual(source.producer.values, ["a"]);
   stored.resolve();
   await waitFor(() => source.producer.values.length === 2, { withinMs: 20_000 });

@@ -189,13 +189,21 @@ for (const { name, config, values, says } of [
   },
   {
     name: "answers in other words",
-    config: { shell: "echo stored; cat > /dev/null", acknowledge: "record" },
+    config: {
+      shell: "echo stored; cat > /dev/null",
+      acknowledge: "record",
+      "program.timeout.ms": "20000",
+    },
     values: texts("a"),
     says: /^line 1 of the program is no answer: it is not JSON; it is "stored"$/,
   },
   {
     name: "answers what it was not given",
-    config: { shell: "echo 9; cat > /dev/null", acknowledge: "record" },
+    config: {
+      shell: "echo 9; cat > /dev/null",
+      acknowledge: "record",
+      "program.timeout.ms": "20000",
+    },
     values: texts("a"),
     says: /^line 1 of the program is no answer: it answers record 9, and 1 is the last it was given; it is "9"$/,
   },

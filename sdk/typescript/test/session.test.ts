@@ -426,7 +426,7 @@ describe("a program", { concurrency: true }, () => {
       const begun = performance.now();
       child.stdin?.end();
       assert.equal(await exit, 1);
-      assert.ok(performance.now() - begun < 8_000);
+      assert.ok(performance.now() - begun < 20_000);
     });
   });
 
