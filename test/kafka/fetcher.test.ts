@@ -105,7 +105,9 @@ test("the next fetch is on its way when records are handed out, and no other bef
   });
   await waitFor(() => fetches().length === 2, { withinMs: 20_000, what: "the fetch ahead" });
   // I5: nobody takes what came, so nothing else is asked for.
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  const isAnswered = () => logs.transport.callsOf(fetch)[1]?.isOpen === false;
+  await waitFor(isAnswered, { withinMs: 20_000, what: "its answer" });
+  await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(fetches(), [0, 1]);
   assert.deepEqual(values(await fetcher.fetch()), ["1"]);
 });

@@ -111,12 +111,15 @@ describe("the connections to a broker", { skip: missing ?? false }, () => {
     assert.equal(joined.errorCode, 0);
     const other = await second.call(node, joinGroup, join);
     // It waits for the first member, who does not come back.
+    let hasWaited = false;
     const waiting = second
       .call(node, joinGroup, { ...join, memberId: other.memberId }, { timeoutMs: 60_000 })
-      .catch((error: unknown) => error);
-    const startMs = performance.now();
+      .catch((error: unknown) => error)
+      .finally(() => {
+        hasWaited = true;
+      });
     await first.call(node, metadata, brokers);
-    assert.ok(performance.now() - startMs < 8_000);
+    assert.equal(hasWaited, false);
     await second.close();
     assert.equal(((await waiting) as HostError).code, "kafka.closed");
     await first.close();

@@ -7,6 +7,7 @@ import { appendFile, readFile, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { within } from "../../src/base/deadline.ts";
 import { linesOf } from "../harness/bystander.ts";
 import { type HostProcess, repository, startHost } from "../harness/host-process.ts";
 import { isAlive } from "../harness/processes.ts";
@@ -35,7 +36,8 @@ class ByHand {
       env: { ...process.env, BULKHEAD_CONNECT: connect },
     });
     this.pid = this.child.pid as number;
-    this.exited = once(this.child, "exit");
+    // Its last words may come after its exit.
+    this.exited = once(this.child, "close");
     this.child.stderr?.on("data", (chunk) => {
       this.stderr += chunk;
     });
@@ -176,7 +178,7 @@ test("while a plugin is away its connectors wait, and are checked by its plugin.
   assert.equal(invalid.status, 400);
   const body = { name: "out", config: { ...config, file: sink } };
   assert.equal((await host.request("POST", "/connectors", body)).status, 201);
-  assert.equal(await states("out"), "UNASSIGNED");
+  await untilStates("out", "UNASSIGNED");
   const { pid, use, state, stalled } = await view("file");
   assert.deepEqual([pid, use, state, stalled], [null, "attached", "starting", false]);
 });
@@ -232,7 +234,7 @@ test("the newest session ends the older one, also at a breakpoint, whose process
   await write(10);
   await untilAllHere();
   older.child.kill("SIGCONT");
-  await once(older.child, "exit", { signal: AbortSignal.timeout(20_000) });
+  assert.notEqual(await within(older.exited, 20_000, "late"), "late");
   started.delete(older);
   assert.equal(older.child.exitCode, 1);
   assert.match(older.stderr, /a newer session of this plugin has taken its place/);
@@ -284,7 +286,7 @@ test("what does not stop by its deadline loses its session, not its process", as
   await untilStates("in", "UNASSIGNED UNASSIGNED");
   assert.ok(isAlive(plugin.pid), "it is somebody else's to kill");
   plugin.child.kill("SIGCONT");
-  await once(plugin.child, "exit", { signal: AbortSignal.timeout(20_000) });
+  assert.notEqual(await within(plugin.exited, 20_000, "late"), "late");
   started.delete(plugin);
   await write(10);
   startFile();

@@ -12,6 +12,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { openPluginFolders } from "../../src/plugin/plugin-folders.ts";
 import { bareNode, dropProgram } from "../harness/bare-plugin.ts";
 import {
@@ -62,6 +63,14 @@ async function listed(host: HostProcess, className: string): Promise<string[]> {
   return found.map(({ version }: { version: string }) => version);
 }
 
+/** A look waits for a program a few seconds only, so on a busy machine it may take more than one. */
+function untilListed(host: HostProcess, className: string, versions: string[]): Promise<void> {
+  return waitFor(async () => isDeepStrictEqual(await listed(host, className), versions), {
+    withinMs: 30_000,
+    what: `${className} to be listed as ${versions}`,
+  });
+}
+
 function refusals(host: HostProcess): Map<string, string> {
   const told = host.log
     .filter((line) => line.includes('"a plugin cannot be used"'))
@@ -81,7 +90,7 @@ test("a program dropped into a running host is listed at the next look, runs, an
   assert.deepEqual(await listed(host, className), []);
 
   await dropProgram(join(plugins, "bare-1.mjs"), bareNode({ className, version: "1.0", launches }));
-  assert.deepEqual(await listed(host, className), ["1.0"]);
+  await untilListed(host, className, ["1.0"]);
   const { body: keys } = await host.request("GET", `/connector-plugins/${className}/config`);
   const own = keys.filter(({ name }: { name: string }) => name === "file" || name === "pace");
   assert.deepEqual(
@@ -109,7 +118,7 @@ test("a program dropped into a running host is listed at the next look, runs, an
   await waitFor(async () => (await lines(older)).includes("1.0 one"), { withinMs: 20_000 });
 
   await dropProgram(join(plugins, "bare-2.mjs"), bareNode({ className, version: "2.0", launches }));
-  assert.deepEqual(await listed(host, className), ["1.0", "2.0"]);
+  await untilListed(host, className, ["1.0", "2.0"]);
   const newest = join(directory, "newest");
   const pinned = join(directory, "pinned");
   await host.request("PUT", "/connectors/newest/config", sink({ file: newest }));
@@ -149,17 +158,17 @@ test("the next start runs nothing; a changed program, or a broken note of it, is
     await look(host);
     assert.equal(await host.stop(), 0);
   };
-  await run(async (host) => assert.deepEqual(await listed(host, className), ["1.0"]));
+  await run((host) => untilListed(host, className, ["1.0"]));
   assert.equal((await lines(launches)).length, 1);
   await run(async (host) => {
-    assert.deepEqual(await listed(host, className), ["1.0"]);
+    await untilListed(host, className, ["1.0"]);
     assert.equal((await lines(launches)).length, 1, "it was run although nothing has changed");
     await dropProgram(path, bareNode({ className, version: "1.1", launches }));
-    assert.deepEqual(await listed(host, className), ["1.1"]);
+    await untilListed(host, className, ["1.1"]);
   });
   assert.deepEqual(await lines(launches), ["1.0", "1.1"]);
   for (const name of await readdir(cache)) await writeFile(join(cache, name), "{");
-  await run(async (host) => assert.deepEqual(await listed(host, className), ["1.1"]));
+  await run((host) => untilListed(host, className, ["1.1"]));
   assert.deepEqual(await lines(launches), ["1.0", "1.1", "1.1"]);
 });
 
@@ -172,20 +181,22 @@ test("programs that hang, crash or are no plugins are listed with the reason, an
   await copyFile("/bin/true", at("true"));
   await dropProgram(at("words"), "rm -rf nothing\n");
   await dropProgram(at("bare.mjs"), bareNode({ className, version: "1.0", launches }));
-  const startedMs = performance.now();
   const host = await start({ "plugin.connect.timeout.ms": "6000" });
-  t.diagnostic(`REST up after ${Math.round(performance.now() - startedMs)} ms`);
-  assert.ok(performance.now() - startedMs < 6_000, "the start waited for the one that hangs");
   const input = join(directory, "input");
   await writeFile(input, "one\n");
   const source = { "connector.class": "FileStreamSource", file: input, topic: "lines" };
   assert.equal((await host.request("PUT", "/connectors/in/config", source)).status, 201);
-  assert.deepEqual(await listed(host, className), ["1.0"]);
+  await untilListed(host, className, ["1.0"]);
   const output = join(directory, "output");
   const sink = { "connector.class": className, topics: "lines", file: output };
   assert.equal((await host.request("PUT", "/connectors/out/config", sink)).status, 201);
   await waitFor(async () => (await lines(output)).includes("1.0 one"), { withinMs: 20_000 });
   await waitFor(() => refusals(host).size === 5, { withinMs: 20_000, what: "five reasons" });
+  const lineOf = (text: string) => host.log.findIndex((line) => line.includes(text));
+  assert.ok(
+    lineOf(`"url":"${host.restUrl}`) < lineOf("did not say hello within"),
+    "the start waited for the one that hangs",
+  );
   const reasons = refusals(host);
   assert.match(
     reasons.get(at("crashes")) ?? "",

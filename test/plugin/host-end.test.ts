@@ -32,6 +32,8 @@ for (const { name, ending } of [
     });
     const args = ["--import", import.meta.resolve("tsx"), program, ending, rawProgram(), tmpdir()];
     const host = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    // Its exit may be told before its last words.
+    const exited = once(host, "exit");
     const [line] = await once(host.stdout, "data");
     const pid = Number(String(line));
     assert.ok(pid > 0);
@@ -40,7 +42,7 @@ for (const { name, ending } of [
       assert.equal(isAlive(pid), true);
       host.kill("SIGKILL");
     }
-    await once(host, "exit");
+    await exited;
     await waitFor(() => !isAlive(pid), { withinMs: 20_000, what: "the plugin's end" });
     assert.equal(socketFolders().length, ending === "be killed" ? 1 : 0);
     // What the dead host could not remove itself, a later one does; at once it may be one that starts.

@@ -5,7 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { repository, startHost, temporaryDirectory } from "../harness/host-process.ts";
-import { descendantsOf } from "../harness/processes.ts";
+import { descendantsOf, isAlive } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const readme = readFileSync(join(repository, "plugins", "stdio", "README.md"), "utf8");
@@ -48,7 +48,7 @@ test("a shell script of three lines is a source, another one a sink, and nothing
   assert.ok(scripts.length > 0);
   process.kill(before, "SIGKILL");
   await host.waitForState(source.name, "FAILED");
-  await waitFor(() => scripts.every((pid) => !existsSync(`/proc/${pid}`)), {
+  await waitFor(() => !scripts.some(isAlive), {
     ...within,
     what: "the end of the script",
   });

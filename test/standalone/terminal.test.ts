@@ -17,7 +17,7 @@ import os, pty, select, signal, sys, time
 pid, fd = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[1], sys.argv[1:])
-said, stopped, end = b"", False, time.time() + 20
+said, stopped, end = b"", False, time.time() + 60
 while time.time() < end:
     if not select.select([fd], [], [], 0.1)[0]:
         continue
