@@ -16,6 +16,7 @@ import { FailureClass } from "../../../sdk/typescript/src/gen/bulkhead/plugin/v1
 import { Encoding } from "../../../sdk/typescript/src/gen/bulkhead/plugin/v1/record_pb.ts";
 import { HostEnd, type SinkEnd, type SourceEnd } from "../../../sdk/typescript/test/host-end.ts";
 import { RowReader } from "../../../sdk/typescript/test/row-reader.ts";
+import { waitFor } from "../../../test/harness/wait-for.ts";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
 const main = join(folder, "dist", "main.js");
@@ -285,8 +286,9 @@ test("without a file lines go to standard output", async () => {
   const host = await HostEnd.listen();
   try {
     const child = host.spawn([process.execPath, main], { cwd: folder });
-    const printed = new Promise<string>((resolve) => {
-      child.stdout?.once("data", (data: Buffer) => resolve(data.toString()));
+    let printed = "";
+    child.stdout?.on("data", (data: Buffer) => {
+      printed += data.toString();
     });
     await host.accepted();
     const task = await startSink({ host, path: "" }, {});
@@ -295,7 +297,8 @@ test("without a file lines go to standard output", async () => {
       [1, "b"],
     ]);
     await task.inbox.next("putResult");
-    assert.equal(await printed, "a\nb\n");
+    await waitFor(() => printed.length >= 4, { withinMs: 20_000, what: "both lines" });
+    assert.equal(printed, "a\nb\n");
     await flush(task);
     await stop(task);
   } finally {

@@ -38,7 +38,7 @@ import {
 import { parseLaunch } from "../src/launch.ts";
 import type { PluginClass } from "../src/plugin.ts";
 import { Session } from "../src/session.ts";
-import { Inbox } from "./inbox.ts";
+import { Inbox, inTime } from "./inbox.ts";
 
 type Duplex = ServerDuplexStream<Buffer, Buffer>;
 
@@ -170,12 +170,12 @@ export class HostEnd {
 
   /** Resolves with the plugin's hello, which was welcomed. */
   accepted(): Promise<Hello> {
-    return this.#accepted;
+    return inTime(this.#accepted, "hello");
   }
 
   /** The final reply. */
   async request(connector: string, kind: RequestKind): Promise<Reply> {
-    await this.#accepted;
+    await this.accepted();
     const id = this.sendRequest(connector, kind);
     for (;;) {
       const reply = await this.#session.inbox.next("reply");
@@ -226,7 +226,7 @@ export class HostEnd {
     const kind = { case: asks, value: { ...start, ticket } } as RequestKind;
     const reply = await this.request(connector, kind);
     if (reply.kind.case !== asks) throw new Error(`no stream: ${JSON.stringify(reply.kind)}`);
-    return await stream;
+    return await inTime(stream, "stream of a task or stage");
   }
 
   #serve(

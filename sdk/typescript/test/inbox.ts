@@ -7,6 +7,15 @@ type ValueOf<M extends Kinded, C> = Extract<M["kind"], { case: C }>["value"];
 /** Only guards a wait: a busy machine may hold a process up. */
 const waitMsMax = 20_000;
 
+/** What the work resolves with. @throws Error when it takes longer than any wait here may */
+export async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no ${what} within ${waitMsMax} ms`)), waitMsMax);
+  });
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
 /** Messages as they came; a test takes those of one kind and finds the rest still there. */
 export class Inbox<M extends Kinded> {
   readonly #messages: M[] = [];

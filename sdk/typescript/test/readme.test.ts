@@ -7,6 +7,7 @@ import { after, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { Encoding } from "../src/gen/bulkhead/plugin/v1/record_pb.ts";
 import { HostEnd } from "./host-end.ts";
+import { inTime } from "./inbox.ts";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const folder = mkdtempSync(join(tmpdir(), "bulkhead-readme-"));
@@ -114,7 +115,7 @@ describe("the programs of the README", { concurrency: true }, () => {
       sink.send({ case: "put", value: { putSeq: 1n, columns } });
       const result = await sink.inbox.next("putResult");
       assert.equal(result.kind.case, "ok");
-      assert.equal(await printed, "lines 7 hello\n");
+      assert.equal(await inTime(printed, "line"), "lines 7 hello\n");
       sink.send({ case: "stop", value: { timeoutMs: 1_000n } });
       await sink.inbox.next("stopped");
     } finally {
