@@ -75,7 +75,7 @@ const leafTypes: Readonly<Record<string, LeafType>> = {
 };
 
 function randomConverter(choice: Choice): ConverterWish {
-  if (choice.chance(0.6)) return randomJson(choice);
+  if (choice.chance(0.7)) return randomJson(choice);
   if (choice.chance(0.5)) return randomString(choice);
   return { name: choice.pick(Object.keys(leafTypes)), settings: {} };
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { RecordError } from "../../src/base/error.ts";
 import { RecordCursor } from "../../src/batch/decode.ts";
 import { BatchBuilder } from "../../src/batch/encode.ts";
-import type { Converter, SinkPiece } from "../../src/convert/converter.ts";
+import type { ConverterUse, SinkPiece } from "../../src/convert/converter.ts";
 import { FormData } from "../../src/convert/form-data.ts";
 import { allParts } from "../../src/convert/row-record.ts";
 import type { ConnectRecord, Data } from "../../src/record/connect-record.ts";
@@ -16,22 +16,29 @@ import {
 import { writeData } from "../../src/record/tagged-json.ts";
 import { SinkChain } from "../../src/task/sink-chain.ts";
 import { cursorRecord } from "../../src/task/sink-failures.ts";
+import { touchedBy } from "../../src/transform/step.ts";
+import type { TouchedPart } from "../../src/transform/transform.ts";
 import { type Outcome, outcomeOf } from "./plan-outcome.ts";
 import { partsOf, recordOf, type Scene, stepsOf } from "./plan-scene.ts";
 
 const from = { topic: "orders", partition: 3 };
 
-/** What stands in the log in place of the bytes that the converter of this class has written. */
-export type Rewriting = (converter: string, bytes: Uint8Array) => Uint8Array;
+/**
+ * What stands in the log in place of the bytes that the converter of this class has written. The chain may
+ * touch the part or not.
+ */
+export type Rewriting = (converter: string, bytes: Uint8Array, isTouched: boolean) => Uint8Array;
 
 /** What a producer has written that uses the same converters. */
 class Log {
   readonly #scene: Scene;
   readonly #rewrite: Rewriting;
+  readonly #touched: ReadonlySet<TouchedPart>;
 
   constructor(scene: Scene, rewrite: Rewriting) {
     this.#scene = scene;
     this.#rewrite = rewrite;
+    this.#touched = touchedBy(stepsOf(scene.config));
   }
 
   /** A record batch; undefined where none of the records can be written. */
@@ -45,18 +52,15 @@ class Log {
   }
 
   #slice({ key, value, headers, timestamp }: ConnectRecord): RecordSlice | undefined {
-    const { keyConverter, valueConverter, headerConverter } = partsOf(this.#scene);
-    const { converters } = this.#scene;
     const slice = newRecordSlice();
     slice.timestampMs = Number(timestamp ?? -1);
     try {
-      fill(slice.key, this.#bytes(converters.key.name, keyConverter, key));
-      fill(slice.value, this.#bytes(converters.value.name, valueConverter, value));
-      headers.forEach((header, at) => {
-        const bytes = this.#bytes(converters.header.name, headerConverter, header);
+      fill(slice.key, this.#bytes("key", key));
+      fill(slice.value, this.#bytes("value", value));
+      slice.headers = headers.map((header) => {
         const place = { name: Buffer.from(header.name), bytes: noBytes, start: -1, end: -1 };
-        slice.headers[at] = place;
-        fill(place, bytes);
+        fill(place, this.#bytes("header", header));
+        return place;
       });
     } catch (error) {
       assert.ok(error instanceof RecordError, String((error as Error).stack));
@@ -66,9 +70,11 @@ class Log {
     return slice;
   }
 
-  #bytes(name: string, converter: Pick<Converter, "fromConnect">, data: Data): Uint8Array | null {
-    const bytes = converter.fromConnect(data);
-    return bytes === null ? null : this.#rewrite(name, bytes);
+  #bytes(use: ConverterUse, data: Data): Uint8Array | null {
+    const { name } = this.#scene.converters[use];
+    const bytes = partsOf(this.#scene)[`${use}Converter`].fromConnect(data);
+    const isTouched = this.#touched.has(use === "header" ? "headers" : use);
+    return bytes === null ? null : this.#rewrite(name, bytes, isTouched);
   }
 }
 

@@ -84,14 +84,14 @@ const failing = {
 };
 
 test("sources: canonical texts become the same bytes", () => {
-  const tally = play(200, (_, scene) => {
+  const tally = play(160, (_, scene) => {
     return new SourceContest(scene, { respell: undefined, areTrue: true });
   });
   requireCounts(tally, usual);
 });
 
 test("sources: texts in another spelling become the same bytes, or the same value where they are promised to be canonical", () => {
-  const tally = play(220, (choice, scene) => {
+  const tally = play(170, (choice, scene) => {
     const respell = (text: string) => Buffer.from(respelt(choice, parseExactJson(text)));
     return new SourceContest(scene, { respell, areTrue: true });
   });
@@ -122,8 +122,8 @@ test("sinks: bytes become the same values, however JSON is spelt", () => {
 
 test("sinks: malformed bytes fail alike, with the same dead letter", () => {
   const tally = play(230, (choice, scene) => {
-    return new SinkContest(scene, (converter, bytes) =>
-      choice.chance(0.4) ? malformed(choice, converter, bytes) : bytes,
+    return new SinkContest(scene, (converter, bytes, isTouched) =>
+      choice.chance(isTouched ? 0.1 : 0.6) ? malformed(choice, converter, bytes) : bytes,
     );
   });
   requireCounts(tally, failing);

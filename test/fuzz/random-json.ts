@@ -1,4 +1,5 @@
 /** JSON as others write it: spelt otherwise, saying something else, or no JSON any more. */
+import { writeJsonString } from "../../src/record/canonical-json.ts";
 import { parseExactJson, parseFirstJson } from "../../src/record/exact-json.ts";
 import { Floating, type JsonObject, type JsonValue } from "../../src/record/value.ts";
 import type { Choice } from "./random-choice.ts";
@@ -8,33 +9,50 @@ import type { Choice } from "./random-choice.ts";
  * twice, of which the last counts. No number becomes one of another class.
  */
 export function respelt(choice: Choice, json: JsonValue): string {
-  return new Speller(choice, 0).text(json);
+  return new Speller(choice, 0, choice.pick([0.05, 0.3, 1])).text(json);
 }
 
-/** The same, but here and there something that is no value of its place. */
+/** With a value or two that are none of their place, mostly in a text that is canonical else. */
 export function contradicting(choice: Choice, json: JsonValue): string {
-  return new Speller(choice, 0.15).text(json);
+  return new Speller(choice, 1 / leavesOf(json), choice.pick([0, 0, 0.3])).text(json);
+}
+
+/** At least 1. */
+function leavesOf(json: JsonValue): number {
+  const parts = json instanceof Map ? [...json.values()] : Array.isArray(json) ? json : [];
+  return parts.reduce<number>((sum, part) => sum + leavesOf(part), parts.length === 0 ? 1 : 0);
+}
+
+function canonical(choice: Choice, json: JsonValue): string {
+  return new Speller(choice, 0, 0).text(json);
 }
 
 class Speller {
   readonly #choice: Choice;
   /** How often a value becomes another. */
   readonly #otherShare: number;
+  /** 0: spelt as ever; 1: hardly anywhere. In between a reader in a hurry may overlook what is not. */
+  readonly #looseness: number;
 
-  constructor(choice: Choice, otherShare: number) {
+  constructor(choice: Choice, otherShare: number, looseness: number) {
     this.#choice = choice;
     this.#otherShare = otherShare;
+    this.#looseness = looseness;
   }
 
   /** With blanks around it. */
   text(json: JsonValue): string {
     const choice = this.#choice;
-    const value = choice.chance(this.#otherShare) ? this.#other(json) : this.#value(json);
+    const value = choice.chance(this.#otherShare) ? this.#wrong(json) : this.#value(json);
     return this.#blank() + value + this.#blank();
   }
 
+  #isLoose(share: number): boolean {
+    return this.#choice.chance(share * this.#looseness);
+  }
+
   #blank(): string {
-    return this.#choice.chance(0.2) ? this.#choice.pick([" ", "\n", "\t ", "\r\n"]) : "";
+    return this.#isLoose(0.2) ? this.#choice.pick([" ", "\n", "\t ", "\r\n"]) : "";
   }
 
   #value(json: JsonValue): string {
@@ -42,18 +60,18 @@ class Speller {
     if (typeof json === "string") return this.#string(json);
     if (Array.isArray(json)) return `[${json.map((item) => this.text(item)).join(",")}]`;
     if (json instanceof Map) return this.#object(json);
-    if (json === 0 && this.#choice.chance(0.2)) return "-0";
+    if (json === 0 && this.#isLoose(0.2)) return "-0";
     return String(json);
   }
 
   #object(json: JsonObject): string {
     const choice = this.#choice;
     const all = [...json];
-    const members = (choice.chance(0.4) ? choice.shuffled(all) : all).filter(
+    const members = (this.#isLoose(0.4) ? choice.shuffled(all) : all).filter(
       () => !choice.chance(this.#otherShare / 3),
     );
     const texts = members.map(([name, member]) => this.#member(name, this.text(member)));
-    if (members.length > 0 && choice.chance(0.1)) {
+    if (members.length > 0 && this.#looseness > 0 && choice.chance(0.1)) {
       // Before all others, so it does not count.
       const [name, member] = choice.pick(members);
       texts.unshift(this.#member(name, this.#other(member)));
@@ -67,8 +85,7 @@ class Speller {
   }
 
   #string(text: string): string {
-    const choice = this.#choice;
-    if (choice.chance(0.5)) return JSON.stringify(text);
+    if (!this.#isLoose(0.5)) return writeJsonString(text);
     const units = Array.from({ length: text.length }, (_, at) => text.charAt(at));
     return `"${units.map((unit) => this.#unit(unit)).join("")}"`;
   }
@@ -77,14 +94,16 @@ class Speller {
     const choice = this.#choice;
     if (unit === "/" && choice.chance(0.5)) return "\\/";
     const isSurrogate = /[\ud800-\udfff]/.test(unit);
-    if (!isSurrogate && !choice.chance(0.3)) return JSON.stringify(unit).slice(1, -1);
+    if (!isSurrogate && !choice.chance(0.3)) return writeJsonString(unit).slice(1, -1);
     const hex = unit.charCodeAt(0).toString(16).padStart(4, "0");
     return `\\u${choice.chance(0.5) ? hex.toUpperCase() : hex}`;
   }
 
   /** Each says the same number, though not with the same scale. */
   #floating(text: string): string {
-    const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
+    const parts = !this.#isLoose(0.8)
+      ? null
+      : /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
     if (parts === null) return text;
     const [, sign = "", whole = "", fraction = "", exponent = "0"] = parts;
     const digits = `${whole}${fraction}`.replace(/^0+(?=\d)/, "");
@@ -99,19 +118,22 @@ class Speller {
     ]);
   }
 
+  /** As `#other`, but perhaps not even JSON. */
+  #wrong(json: JsonValue): string {
+    const isNumber = json instanceof Floating && this.#choice.chance(0.2);
+    return isNumber
+      ? `${json.text}${this.#choice.pick([".5", "e", "e5.5", "-1"])}`
+      : this.#other(json);
+  }
+
   /** What others would take for the same, or nobody. */
   #other(json: JsonValue): string {
     const choice = this.#choice;
     if (typeof json === "number" || typeof json === "bigint") {
       const text = String(json);
-      return choice.pick([
-        `${text}.0`,
-        `${text}e0`,
-        `${text}1e-1`,
-        `"${text}"`,
-        `${text}00`,
-        "null",
-      ]);
+      const larger = [`${text}00`, "128", "-32769", "2147483648", "9223372036854775808"];
+      const others = [`${text}.0`, `${text}e0`, `${text}1e-1`, `"${text}"`, "null"];
+      return choice.pick(choice.chance(0.4) ? larger : others);
     }
     if (json instanceof Floating)
       return choice.pick(["5", "-0", `"${json.text}"`, "null", "1e400"]);
@@ -124,7 +146,7 @@ class Speller {
 /** Bytes that are no JSON, or not all of them, or JSON in another Unicode encoding. */
 export function damagedText(choice: Choice, text: string): Buffer {
   const at = choice.count(text.length);
-  const sign = choice.pick([...'{}[],:"\\0-x ', "\u0001", "null", "e", "\ud800"]);
+  const sign = choice.pick([...'{}[],:"\\0-x ', "\u0001", "null", "e", ".", ".5", "\ud800"]);
   switch (choice.count(7)) {
     case 0:
       return Buffer.from(text.slice(0, at));
@@ -159,7 +181,13 @@ export function malformed(choice: Choice, converter: string, bytes: Uint8Array):
   }
   if (choice.chance(0.3)) return damagedText(choice, text);
   const json = parseFirstJson(text) ?? null;
-  if (choice.chance(0.5) || !(json instanceof Map)) {
+  const schema = json instanceof Map ? json.get("schema") : undefined;
+  const payload = json instanceof Map ? json.get("payload") : undefined;
+  if (schema !== undefined && payload !== undefined && choice.chance(0.5)) {
+    const text = contradicting(choice, payload);
+    return Buffer.from(`{"schema":${canonical(choice, schema)},"payload":${text}}`);
+  }
+  if (choice.chance(0.3) || !(json instanceof Map)) {
     return Buffer.from(contradicting(choice, json));
   }
   return Buffer.from(respelt(choice, damagedEnvelope(choice, json)));
