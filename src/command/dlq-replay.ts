@@ -15,6 +15,7 @@ import {
   placeText,
 } from "./dead-letters.ts";
 import { type LogOptions, openLogOf } from "./log-access.ts";
+import { readerGone } from "./reader-gone.ts";
 import { writeConfig } from "./write.ts";
 
 const closeMsMax = 30_000;
@@ -103,6 +104,7 @@ class Replay {
       if (this.#options.to === undefined && !isOfSink(letter.context)) throw ofSource();
       assertElsewhere(this.#topic, to);
       if (producer === undefined) {
+        readerGone();
         process.stdout.write(`${placeText(letter)}  ${originText(letter)}  to ${to}\n`);
         this.#stored += 1;
         return;

@@ -13,6 +13,7 @@ import {
   placeText,
 } from "./dead-letters.ts";
 import { type LogOptions, openLogOf } from "./log-access.ts";
+import { readerGone } from "./reader-gone.ts";
 
 const widthWithoutTerminal = 120;
 const messageCharactersMax = 160;
@@ -166,6 +167,7 @@ function timeText(ms: number): string {
 
 /** Waits for whoever reads; one that has gone is nobody to tell. */
 async function print(text: string): Promise<void> {
-  if (process.stdout.write(`${text}\n`)) return;
-  await once(process.stdout, "drain").catch(() => {});
+  const signal = readerGone();
+  if (signal.aborted || process.stdout.write(`${text}\n`)) return;
+  await once(process.stdout, "drain", { signal }).catch(() => {});
 }

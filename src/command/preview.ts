@@ -25,6 +25,7 @@ import { openSinkLog, readRecords, type SinkLog, SinkPreview } from "./preview-s
 import { SourcePreview, takeBatches } from "./preview-source.ts";
 import { PreviewView } from "./preview-view.ts";
 import { readPropertiesFile } from "./properties-file.ts";
+import { readerGone } from "./reader-gone.ts";
 
 export interface PreviewOptions {
   /** A worker file; without it the plugins that come with Bulkhead, and JsonConverter. */
@@ -46,11 +47,7 @@ export async function previewCommand(file: string, options: PreviewOptions): Pro
   const scope = new Scope();
   const time = new TimeLimit(askedToStop());
   scope.defer(() => time.end());
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // `head` and the like may stop reading at any time.
-    if (error.code !== "EPIPE") throw error;
-    time.stop();
-  });
+  readerGone().addEventListener("abort", () => time.stop(), { once: true });
   try {
     // Stdout is for the records.
     const destination = { write: (line: string) => void process.stderr.write(line) };

@@ -5,6 +5,7 @@ import { type RecordFormat, recordText, type ShownParts } from "../cli/record-te
 import type { Fetched, PartitionOffset, PartitionReader, TopicPartition } from "../kafka/kafka.ts";
 import { askedToStop } from "./asked-to-stop.ts";
 import { type LogOptions, openLogOf } from "./log-access.ts";
+import { readerGone } from "./reader-gone.ts";
 import { topicOf } from "./topic.ts";
 
 const pollMsMax = 1_000;
@@ -113,21 +114,10 @@ class TopicPrinter {
   }
 }
 
-/** Lines on stdout, waited for; `head` and the like may stop reading at any time. */
+/** Lines on stdout, waited for. */
 class Output {
-  readonly #gone = new AbortController();
+  readonly gone = readerGone();
   #text = "";
-
-  constructor() {
-    process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") this.#gone.abort();
-      else throw error;
-    });
-  }
-
-  get gone(): AbortSignal {
-    return this.#gone.signal;
-  }
 
   line(text: string): void {
     this.#text += `${text}\n`;

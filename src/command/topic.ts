@@ -2,6 +2,7 @@ import { ConfigError, TaskError } from "../base/error.ts";
 import { table } from "../cli/table.ts";
 import type { Kafka } from "../kafka/kafka.ts";
 import { type LogOptions, type LogUse, openLogOf } from "./log-access.ts";
+import { readerGone } from "./reader-gone.ts";
 
 const widthWithoutTerminal = 120;
 
@@ -92,6 +93,7 @@ async function withLog(
   use: LogUse,
   work: (kafka: Kafka) => Promise<void>,
 ): Promise<void> {
+  readerGone();
   const { kafka } = await openLogOf(options, use);
   try {
     await work(kafka);

@@ -20,14 +20,16 @@ import { applyStep } from "../transform/step.ts";
 /** A request that makes no sense; the reason is for whoever wrote it. */
 class BadRequest extends Error {}
 
-/** Answers until the input ends. */
+/** Answers until the input ends or the signal fires. */
 export async function answerLines(
   input: NodeJS.ReadableStream,
   output: NodeJS.WritableStream,
+  signal: AbortSignal,
 ): Promise<void> {
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (signal.aborted) return;
     if (line.trim() === "") continue;
-    if (!output.write(`${answer(line)}\n`)) await once(output, "drain");
+    if (!output.write(`${answer(line)}\n`)) await once(output, "drain", { signal }).catch(() => {});
   }
 }
 

@@ -14,6 +14,7 @@ import { readRecord, readValue, writeRecord } from "../record/tagged-json.ts";
 import { createSteps } from "../transform/chain.ts";
 import { applyStep, type Step } from "../transform/step.ts";
 import { readConnectorFile } from "./connector-file.ts";
+import { readerGone } from "./reader-gone.ts";
 import { answerLines } from "./transform-lines.ts";
 
 export interface TransformOptions {
@@ -46,14 +47,16 @@ export async function transformCommand(
   options: TransformOptions,
 ): Promise<number> {
   if (options.jsonLines === true) {
-    await answerLines(process.stdin, process.stdout);
+    await answerLines(process.stdin, process.stdout, readerGone());
     return 0;
   }
   const steps = createSteps(await configOf(file, options.set ?? []));
   const viewer = new Viewer(steps);
+  const gone = readerGone();
   let line = 0;
   for await (const text of createInterface({ input: await inputOf(options.records) })) {
     line += 1;
+    if (gone.aborted) break;
     if (text.trim() !== "") viewer.show(recordOf(text, line, options.kind));
   }
   viewer.end();

@@ -1,6 +1,7 @@
 /** `bulkhead transform` as a program: every recorded case through its lines, and what a person sees. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import { comparableJson } from "../harness/comparable-json.ts";
 import { program, temporaryDirectory } from "../harness/host-process.ts";
 
 const endMsMax = 120_000;
+const hoist = "org.apache.kafka.connect.transforms.HoistField$Value";
 
 interface Ended {
   readonly code: number | null;
@@ -162,4 +164,35 @@ test("what cannot be tried is said in words", async (t) => {
 
 function set(config: Readonly<Record<string, string>>): string[] {
   return Object.entries(config).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+}
+
+for (const { name, args, line } of [
+  {
+    name: "what a person sees",
+    args: [
+      "--set",
+      "transforms=h",
+      "--set",
+      `transforms.h.type=${hoist}`,
+      "--set",
+      "transforms.h.field=x",
+    ],
+    line: '{"id":"7"}',
+  },
+  { name: "its lines", args: ["--json-lines"], line: '{"op":"nothing"}' },
+]) {
+  test(`a reader who has seen enough ends it without a word: ${name}`, async () => {
+    const child = spawn(process.execPath, [program, "transform", ...args], { timeout: endMsMax });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text) => {
+      stderr += text;
+    });
+    child.stdin.on("error", () => {});
+    // As `head` does.
+    child.stdout.once("data", () => child.stdout.destroy());
+    const closed = once(child, "close");
+    child.stdin.end(`${line}\n`.repeat(100_000));
+    assert.deepEqual(await closed, [0, null]);
+    assert.match(stderr, /^(\d+ records: 0 dropped, 0 failed\n)?$/);
+  });
 }
