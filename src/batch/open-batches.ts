@@ -40,6 +40,11 @@ export interface OpenOptions {
    * that ended before a broken batch the next run asks again from that one on.
    */
   readonly keeps?: (header: BatchHeader, bytes: Uint8Array) => boolean;
+  /**
+   * Memory for a run that has to be put together, at least so many bytes; asked at most once. Default:
+   * fresh memory.
+   */
+  readonly memory?: (bytes: number) => Uint8Array;
 }
 
 /** As the port's `Fetched` has it, and where to go on. */
@@ -113,7 +118,7 @@ export async function openBatches(bytes: Uint8Array, options: OpenOptions): Prom
   const { broken } = opening;
   if (broken?.before.place === start) throw broken.error;
   const { place, nextOffset, pieceCount } = broken?.before ?? reached;
-  const batches = gather(bytes, opening.pieces.slice(0, pieceCount));
+  const batches = gather(bytes, opening.pieces.slice(0, pieceCount), options.memory ?? freshMemory);
   return { batches, firstOffset, nextOffset, recordCount: count(batches, firstOffset), end: place };
 }
 
@@ -211,8 +216,14 @@ function open(
   opening.inThread.push(kept);
 }
 
+const freshMemory = (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes);
+
 /** One array of all pieces: the given one where there is a single plain piece. */
-function gather(bytes: Uint8Array, pieces: readonly Piece[]): Uint8Array {
+function gather(
+  bytes: Uint8Array,
+  pieces: readonly Piece[],
+  memory: (bytes: number) => Uint8Array,
+): Uint8Array {
   const [first] = pieces;
   if (first === undefined) return noBytes;
   if (pieces.length === 1 && first.at === "plain") return bytes.subarray(first.start, first.end);
@@ -220,7 +231,8 @@ function gather(bytes: Uint8Array, pieces: readonly Piece[]): Uint8Array {
   for (const piece of pieces) {
     size += piece.at === "plain" ? piece.end - piece.start : at.records + piece.records.length;
   }
-  const batches = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+  const room = memory(size);
+  const batches = new Uint8Array(room.buffer, room.byteOffset, size);
   let place = 0;
   for (const piece of pieces) {
     if (piece.at === "plain") {

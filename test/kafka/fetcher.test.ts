@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { within } from "../../src/base/deadline.ts";
+import { compressionOf } from "../../src/batch/compression.ts";
 import { brokerCode } from "../../src/kafka/broker-error.ts";
 import type { Fetched } from "../../src/kafka/kafka.ts";
 import { fetch } from "../../src/kafka/protocol/fetch.ts";
@@ -61,22 +62,25 @@ test("records come in order, batch after batch, from the offset on that was assi
   assert.deepEqual(values(await poll(fetcher, 1)), ["late"]);
 });
 
-test("what was handed out stays as it is until the next poll, and then its memory is used again", async (t) => {
-  const { fetcher, log, logs } = open(t);
-  const texts = Array.from({ length: 12 }, (_, n) => String(n).repeat(20_000));
-  log.append([texts[0]!]);
-  fetcher.assign([at(0)]);
-  const used: ArrayBufferLike[] = [];
-  for (const [n, text] of texts.entries()) {
-    const handedOut = await fetcher.poll(20_000);
-    log.append([texts[n + 1] ?? "end"]);
-    const asked = logs.transport.callsOf(fetch).length;
-    await waitFor(() => logs.transport.callsOf(fetch).length > asked, { withinMs: 20_000 });
-    assert.deepEqual(values(handedOut), [text]);
-    used.push(...handedOut.map(({ batches }) => batches.buffer));
-  }
-  assert.ok(new Set(used).size <= 4, `${new Set(used).size} pieces of memory`);
-});
+for (const type of ["none", "lz4"]) {
+  test(`what was handed out stays as it is until the next poll, and then its memory is used again: ${type}`, async (t) => {
+    const { fetcher, log, logs } = open(t);
+    log.compression = compressionOf({ "compression.type": type });
+    const texts = Array.from({ length: 12 }, (_, n) => String(n).repeat(20_000));
+    log.append([texts[0]!]);
+    fetcher.assign([at(0)]);
+    const used: ArrayBufferLike[] = [];
+    for (const [n, text] of texts.entries()) {
+      const handedOut = await fetcher.poll(20_000);
+      log.append([texts[n + 1] ?? "end"]);
+      const asked = logs.transport.callsOf(fetch).length;
+      await waitFor(() => logs.transport.callsOf(fetch).length > asked, { withinMs: 20_000 });
+      assert.deepEqual(values(handedOut), [text]);
+      used.push(...handedOut.map(({ batches }) => batches.buffer));
+    }
+    assert.ok(new Set(used).size <= 4, `${new Set(used).size} pieces of memory`);
+  });
+}
 
 test("all partitions get their turn when an answer has room for one batch only", async (t) => {
   const { fetcher, logs } = open(t, { config: { "fetch.max.bytes": "10" } }, [1, 1, 1]);

@@ -46,7 +46,7 @@ async function readFrom(log: StoredPartition, offset: number, maxBytes: number):
     const chunk = new FetchedChunk(answer, at, { chunks: 0, release: () => {} }, "broker-1:9092");
     assert.ok(chunk.hasBatches);
     while (chunk.leftBytes > 0) {
-      const fetched = await chunk.open();
+      const fetched = await chunk.open((bytes) => new Uint8Array(bytes));
       read.push(...recordsOf([fetched]).map((record) => record.offset));
       assert.equal(fetched.firstOffset, at);
       assert.ok(fetched.nextOffset > at);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { compressionOf } from "../../src/batch/compression.ts";
 import type { Fetched } from "../../src/kafka/kafka.ts";
 import { Fetcher } from "../../src/kafka/reader/fetcher.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
@@ -45,6 +46,8 @@ class Round {
 
   constructor(bytesMax: number, valueBytes: number) {
     this.#value = "v".repeat(valueBytes);
+    // Its runs are put together in memory that is used again.
+    this.logs.partition("t", 1).compression = compressionOf({ "compression.type": "lz4" });
     this.fetcher = new Fetcher({
       transport: this.logs.transport,
       clientId: "test",

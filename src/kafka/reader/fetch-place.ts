@@ -5,6 +5,13 @@ import type { FetchSettings } from "./fetch-settings.ts";
 import type { FetchedChunk } from "./fetched-chunk.ts";
 import { LastingTrouble } from "./lasting-trouble.ts";
 
+/** What can be handed out, and the memory that it was decompressed into. */
+export interface OpenedPart {
+  readonly piece: Fetched;
+  /** Free when the piece has been used; undefined: the piece is a view of an answer. */
+  readonly memory: Uint8Array | undefined;
+}
+
 export class FetchPlace implements TopicPartition {
   readonly topic: string;
   readonly partition: number;
@@ -24,7 +31,7 @@ export class FetchPlace implements TopicPartition {
   wrongToldMs = -1;
   readonly #chunks: FetchedChunk[] = [];
   /** The next part of the first chunk, or word of a move, not handed out yet. */
-  #opened: Fetched | undefined;
+  #opened: OpenedPart | undefined;
   readonly #backoff: Backoff;
 
   constructor({ topic, partition, offset }: PartitionOffset, settings: FetchSettings) {
@@ -68,23 +75,27 @@ export class FetchPlace implements TopicPartition {
 
   /** The position moves without records; only while nothing is here. */
   addMove(piece: Fetched): void {
-    this.#opened = piece;
+    this.#opened = { piece, memory: undefined };
     this.fetchOffset = piece.nextOffset;
   }
 
   /** Opens the next part of what is here; `take` hands it out. */
-  async open(): Promise<void> {
+  async open(memoryOf: (bytes: number) => Uint8Array): Promise<void> {
     const chunk = this.#chunks[0];
     if (this.#opened !== undefined || chunk === undefined) return;
-    const opened = await chunk.open();
+    let memory: Uint8Array | undefined;
+    const piece = await chunk.open((bytes) => {
+      memory = memoryOf(bytes);
+      return memory;
+    });
     // Meanwhile somebody may have sought.
-    if (this.#chunks[0] === chunk) this.#opened = opened;
+    if (this.#chunks[0] === chunk) this.#opened = { piece, memory };
   }
 
-  take(): Fetched | undefined {
+  take(): OpenedPart | undefined {
     const taken = this.#opened;
     this.#opened = undefined;
-    this.position = taken?.nextOffset ?? this.position;
+    this.position = taken?.piece.nextOffset ?? this.position;
     if (this.#chunks[0]?.leftBytes === 0) this.#chunks.shift()?.release();
     return taken;
   }

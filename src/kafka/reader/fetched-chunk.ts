@@ -58,16 +58,17 @@ export class FetchedChunk {
 
   /**
    * The next part, checked and decompressed, without what was aborted; perhaps only to say that the
-   * position has moved.
+   * position has moved. `memory` is for what is decompressed.
    * @throws TaskError as `openBatches`
    */
-  async open(): Promise<Fetched> {
+  async open(memory: (bytes: number) => Uint8Array): Promise<Fetched> {
     const aborted = this.#aborted;
     const { batches, firstOffset, nextOffset, recordCount, end } = await openBatches(this.#bytes, {
       source: `${this.#partition.topic}-${this.#partition.partition} (from ${this.#address})`,
       firstOffset: this.#offset,
       start: this.#at,
       end: this.#end,
+      memory,
       ...(aborted && { keeps: (header) => !this.#leavesOut(aborted, header) }),
     });
     this.#at = end;

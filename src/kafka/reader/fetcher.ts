@@ -51,7 +51,7 @@ export class Fetcher {
   /** Places with data, each once; paused ones come back when they are resumed. */
   #ready = new Set<FetchPlace>();
   readonly #memory = new AnswerMemory();
-  /** Of answers that were handed out; whoever polled may still read the last of them. */
+  /** Of what was handed out; whoever polled may still read the last of it. */
   readonly #handedOut: Uint8Array[] = [];
   #failure: Failure | undefined;
 
@@ -156,8 +156,10 @@ export class Fetcher {
       const { version } = place;
       await this.#open(place);
       if (place.version !== version || place.isPaused) continue;
-      const piece = place.take();
-      if (piece === undefined) continue;
+      const opened = place.take();
+      if (opened === undefined) continue;
+      const { piece, memory } = opened;
+      if (memory !== undefined) this.#handedOut.push(memory);
       bytes += piece.batches.length;
       taken.push({ place, version, piece });
       // To the end of the line.
@@ -202,7 +204,7 @@ export class Fetcher {
 
   async #open(place: FetchPlace): Promise<void> {
     try {
-      await place.open();
+      await place.open((bytes) => this.#memory.take(bytes));
     } catch (error) {
       // It is asked for again, should somebody poll on.
       place.drop();

@@ -1,5 +1,7 @@
 /** One partition as a broker stores it, for tests that play the broker: batches, markers, holes, an end. */
+import assert from "node:assert/strict";
 import { attribute } from "../../../src/batch/batch-header.ts";
+import type { Compression } from "../../../src/batch/compression.ts";
 import { BatchBuilder } from "../../../src/batch/encode.ts";
 import { brokerCode } from "../../../src/kafka/broker-error.ts";
 import type {
@@ -19,6 +21,8 @@ export class StoredPartition {
   startOffset = 0;
   endOffset = 0;
   batches: StoredBatch[] = [];
+  /** Of batches to come, which must be small enough to be compressed at once. */
+  compression: Compression | undefined;
   /** In the order of their markers, as a broker keeps them. */
   readonly aborted: (AbortedTransaction & { readonly markerOffset: number })[] = [];
   /** Where each open transaction began, by producer. */
@@ -91,6 +95,7 @@ export class StoredPartition {
       Object.assign(slice.value, { bytes, start: 0, end: bytes.length });
       builder.append(slice, 1_000);
     }
+    if (this.compression !== undefined) assert.equal(builder.compress(this.compression), undefined);
     const baseOffset = this.endOffset;
     const producer = { id: producerId ?? -1, epoch: 0, baseSequence: -1 };
     const bytes = Buffer.from(builder.finish(baseOffset, { attributes, producer }));
