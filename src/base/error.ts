@@ -79,6 +79,20 @@ export class RequestError extends HostError {
   }
 }
 
+/**
+ * Another worker of the group has to do it: whoever took the request sends it on. Not a failure, as long as
+ * somebody knows where to.
+ */
+export class ElsewhereError extends HostError {
+  /** Where that worker's REST API is, with a slash at the end; undefined while nobody leads the group. */
+  readonly url: string | undefined;
+
+  constructor(message: string, url: string | undefined) {
+    super("herder.elsewhere", message);
+    this.url = url;
+  }
+}
+
 /** This worker or generation no longer owns the thing: stop, do not retry. */
 export class FencedError extends HostError {}
 

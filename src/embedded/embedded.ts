@@ -150,6 +150,14 @@ class EmbeddedLog implements Kafka {
     );
   }
 
+  groupMember(): never {
+    throw new TaskError(
+      "kafka.groups_unsupported",
+      "cannot join a group of workers: the embedded log is a folder of one process",
+      { hint: "workers that share their work need an Apache Kafka cluster in bootstrap.servers" },
+    );
+  }
+
   partitionReader(_options: PartitionReaderOptions): PartitionReader {
     this.#assertOpen();
     const reader = new EmbeddedReader({

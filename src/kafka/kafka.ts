@@ -7,9 +7,14 @@
  * where one record is at fault (too large), `TaskError` for the rest.
  */
 import type { Receipt } from "../batch/receipt.ts";
+import type { Logger } from "../observe/logger.ts";
 import type { RecordSlice } from "../record/record-slice.ts";
+import type { GroupTiming } from "./group/group-timing.ts";
+import type { MemberState } from "./group/member-state.ts";
+import type { GroupProtocol, JoinedMember } from "./protocol/join-group.ts";
 
 export type { Receipt, StoredAt } from "../batch/receipt.ts";
+export type { GivenShare, MemberState } from "./group/member-state.ts";
 
 /** A partition by name; there are no ids above the port. */
 export interface TopicPartition {
@@ -32,6 +37,8 @@ export interface Kafka {
   transactionalProducer(options: TransactionalProducerOptions): Promise<TransactionalProducer>;
   partitionReader(options: PartitionReaderOptions): PartitionReader;
   sinkConsumer(options: SinkConsumerOptions): SinkConsumer;
+  /** @throws TaskError `kafka.groups_unsupported` where the log has none (embedded). */
+  groupMember(options: GroupMemberOptions): GroupMember;
   readonly admin: Admin;
   /** Ends everything that was made from this port. */
   close(): Promise<void>;
@@ -154,6 +161,48 @@ export interface SinkConsumer {
   committed(partitions: readonly TopicPartition[]): Promise<readonly (number | null)[]>;
   /** Revokes what is held (calls the listener), then leaves the group. */
   close(): Promise<void>;
+}
+
+/** What whoever joins a group brings. */
+export interface GroupMemberOptions {
+  clientId: string;
+  groupId: string;
+  protocolType: string;
+  timing: GroupTiming;
+  logger: Logger;
+  config?: ClientConfig;
+  /** What it offers, the preferred one first; asked at every join. */
+  offer(): Promise<readonly GroupProtocol[]>;
+  /**
+   * The group has elected this member: deals out, by member id. With `isDealt` it led before and came
+   * back to its place; the shares stay, and what is dealt out is not looked at.
+   */
+  assign(
+    protocol: string,
+    members: readonly JoinedMember[],
+    isDealt: boolean,
+  ): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** The state may be another now. */
+  onChange(): void;
+}
+
+/**
+ * A member of a group of any protocol type: what its members offer and are given is bytes. The state says
+ * what is to be done next, and the owner does it in its own time; heartbeats keep it alive meanwhile.
+ */
+export interface GroupMember {
+  readonly state: MemberState;
+  /** Undefined while it is no member. During a join that of the generation before. */
+  readonly membership: { readonly memberId: string; readonly generation: number } | undefined;
+  /** When the group's broker last answered, by the clock's `elapsedMs`. */
+  readonly heardMs: number;
+  /** Begins to join, unless that is under way or the share has only to be taken. */
+  join(): void;
+  /** The share is in force. */
+  take(): void;
+  /** Asks the group for another generation; `why` is for its log. */
+  requestRejoin(why: string): void;
+  leave(): Promise<void>;
 }
 
 /** A topic as the log has it; `config` holds what differs from the defaults. */

@@ -4,10 +4,13 @@ import type { Logger } from "../observe/logger.ts";
 import { createKafkaAdmin } from "./admin.ts";
 import type { Transport } from "./calls.ts";
 import { LaterTransport } from "./connection/later-transport.ts";
+import { GroupMember as KafkaGroupMember } from "./group/group-member.ts";
 import { KafkaSinkConsumer } from "./group/sink-consumer.ts";
 import type {
   Admin,
   ClientConfig,
+  GroupMember,
+  GroupMemberOptions,
   Kafka,
   PartitionReader,
   PartitionReaderOptions,
@@ -94,6 +97,14 @@ class ClusterKafka implements Kafka {
 
   sinkConsumer(options: SinkConsumerOptions): SinkConsumer {
     return this.#client(options.config, (parts) => new KafkaSinkConsumer(options, parts));
+  }
+
+  groupMember(options: GroupMemberOptions): GroupMember {
+    return this.#client(options.config, ({ transport, onClose }) => {
+      const own = { transport, instanceId: null, onLeft: onClose };
+      const member = new KafkaGroupMember({ ...options, ...own });
+      return Object.assign(member, { close: () => member.leave() });
+    });
   }
 
   async close(): Promise<void> {

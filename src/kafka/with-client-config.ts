@@ -24,6 +24,7 @@ export function withClientConfig(kafka: Kafka, { producer, consumer }: ClientCon
       const autoOffsetReset = isKnown ? reset : options.autoOffsetReset;
       return kafka.sinkConsumer({ ...over(consumer, options), autoOffsetReset });
     },
+    groupMember: (options) => kafka.groupMember(options),
     close: () => kafka.close(),
   };
 }

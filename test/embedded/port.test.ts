@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { openEmbedded } from "../../src/embedded/embedded.ts";
+import type { GroupMemberOptions } from "../../src/kafka/kafka.ts";
 import { newRecordSlice } from "../../src/record/record-slice.ts";
 import {
   fill,
@@ -137,6 +138,15 @@ test("transactions are refused with what to do instead", async (t) => {
     name: "TaskError",
     code: "kafka.transactions_unsupported",
     message: /the embedded log has none/,
+  });
+});
+
+test("groups of workers are refused with what to do instead", async (t) => {
+  const kafka = await openLog(t);
+  assert.throws(() => kafka.groupMember({} as GroupMemberOptions), {
+    name: "TaskError",
+    code: "kafka.groups_unsupported",
+    hint: /Apache Kafka cluster in bootstrap.servers/,
   });
 });
 

@@ -151,6 +151,7 @@ describe("reading from three brokers", { skip: missing ?? false }, () => {
       partitionReader: (options) => new KafkaPartitionReader(options, { transport, logger }),
       producer: () => ({ flush: nothing, close: nothing }) as unknown as Producer,
       transactionalProducer: () => Promise.reject(new Error("not here")),
+      groupMember: () => assert.fail("not here"),
       sinkConsumer: () => {
         throw new Error("not here");
       },

@@ -29,4 +29,6 @@ export interface GroupMemberOptions {
   ): Promise<ReadonlyMap<string, Uint8Array>>;
   /** The state may be another now. */
   onChange(): void;
+  /** It has left for good, and its connections are closed. */
+  onLeft?(): void;
 }

@@ -160,6 +160,7 @@ export class GroupMember {
     await this.#sendLeave();
     this.#membership = undefined;
     await this.#scope.close();
+    this.#options.onLeft?.();
   }
 
   #startJoin(): void {
